@@ -1,0 +1,1 @@
+//! One call: two legs joined back to back.

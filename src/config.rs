@@ -1,0 +1,1 @@
+//! Configuration: one TOML file, each key overridable by environment.

@@ -1,0 +1,1 @@
+//! Time-limited TURN credentials and XEP-0215 answers.

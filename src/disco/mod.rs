@@ -1,0 +1,1 @@
+//! Service discovery: our answers, and the caps of others.

@@ -1,0 +1,1 @@
+//! The whole XMPP face as one engine.

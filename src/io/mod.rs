@@ -1,0 +1,6 @@
+//! The I/O shell: the only place with tokio, sockets, files, clocks and entropy.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this is the I/O shell"
+)]

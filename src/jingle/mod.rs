@@ -1,0 +1,1 @@
+//! Jingle payloads, one file per XEP.

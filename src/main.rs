@@ -1,0 +1,3 @@
+//! Hands over to [`campana::cli`].
+
+fn main() {}

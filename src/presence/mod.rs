@@ -1,0 +1,1 @@
+//! Who is online and what can be called.

@@ -1,0 +1,1 @@
+//! Span, field and metric names.

@@ -1,0 +1,1 @@
+//! The browser protocol, `urn:x-campana:sdp:0`.
