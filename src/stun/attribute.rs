@@ -143,9 +143,10 @@ impl<'a> Attribute<'a> {
             }
             T::RESERVATION_TOKEN => exact(value).map(Self::ReservationToken),
             T::SOFTWARE => text(value).map(Self::Software),
-            T::UNKNOWN_ATTRIBUTES => {
-                value.len().is_multiple_of(2).then_some(Self::UnknownAttributes(value))
-            }
+            T::UNKNOWN_ATTRIBUTES => value
+                .len()
+                .is_multiple_of(2)
+                .then_some(Self::UnknownAttributes(value)),
             T::USERHASH => exact(value).map(Self::UserHash),
             T::USERNAME => text(value).map(Self::Username),
             T::XOR_MAPPED_ADDRESS => address(value, Some(transaction)).map(Self::XorMappedAddress),
