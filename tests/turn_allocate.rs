@@ -130,7 +130,7 @@ fn unknown_attributes_that_must_be_understood_are_listed() {
     client.challenge(&mut world);
     // DONT-FRAGMENT is unknown to a server that cannot set DF.
     for (kind, listed) in [(0x0003, 0x0003), (0x7FFF, 0x7FFF), (0x001A, 0x001A)] {
-        let bytes = with_raw(&mut client, kind);
+        let bytes = with_raw(&client, kind);
         let reply = client.exchange(&mut world, &bytes).unwrap();
         assert_eq!(reply.error(), Some(420));
         assert!(reply.message().has_integrity());
@@ -138,7 +138,7 @@ fn unknown_attributes_that_must_be_understood_are_listed() {
         let unknown = reply.attribute(AttributeType::UNKNOWN_ATTRIBUTES);
         assert_eq!(unknown, Some(Attribute::UnknownAttributes(&list)));
     }
-    let optional = with_raw(&mut client, 0xC057);
+    let optional = with_raw(&client, 0xC057);
     assert_eq!(
         client.exchange(&mut world, &optional).unwrap().error(),
         None
@@ -191,7 +191,7 @@ fn relayed_data_comes_from_exactly_the_relayed_address() {
 }
 
 /// An Allocate with an empty attribute of some type.
-fn with_raw(client: &mut Client, kind: u16) -> Vec<u8> {
+fn with_raw(client: &Client, kind: u16) -> Vec<u8> {
     use campana::stun::{Class, TransactionId, Writer};
     let mut buffer = vec![0; 1000];
     let id = TransactionId([1; 12]);

@@ -63,7 +63,7 @@ fn it_ends_in_time_even_if_nobody_tells_the_server() {
     assert_eq!(client.send(&mut world, "198.51.100.9:1", b"x").len(), 1);
     world.oversleep(1);
     assert_eq!(client.send(&mut world, "198.51.100.9:1", b"x"), []);
-    assert_eq!(world.from_peer(relay, at("198.51.100.9:1"), b"x"), []);
+    assert_eq!(world.peer_sends(relay, at("198.51.100.9:1"), b"x"), []);
     assert_eq!(client.refresh(&mut world, 600).error(), Some(437));
 }
 
