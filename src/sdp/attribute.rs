@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Display};
 
+use super::Candidate;
 use super::parse::Fault;
 use super::text::{ByteString, IcePwd, IceUfrag, Token, Word};
-use super::Candidate;
 
 /// One `a=` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -310,7 +310,9 @@ impl Attribute {
     pub fn value(&self) -> Option<String> {
         // Writing `a=name:value` and cutting keeps one writer for both forms.
         let line = self.to_string();
-        line.trim_end().split_once(':').map(|(_, value)| value.to_owned())
+        line.trim_end()
+            .split_once(':')
+            .map(|(_, value)| value.to_owned())
     }
 
     fn parse_flag(name: &str) -> Result<Self, Fault> {
@@ -324,7 +326,10 @@ impl Attribute {
             "ice-lite" => Self::IceLite,
             "rtcp-mux" => Self::RtcpMux,
             "rtcp-rsize" => Self::RtcpRsize,
-            _ => Self::Other { name: name_token(name)?, value: None },
+            _ => Self::Other {
+                name: name_token(name)?,
+                value: None,
+            },
         })
     }
 
@@ -333,13 +338,19 @@ impl Attribute {
         Ok(match name {
             "candidate" => Self::Candidate(Candidate::parse_value(value)?),
             "content" => Self::Content(
-                value.split(',').map(|word| token(name, word)).collect::<Result<_, _>>()?,
+                value
+                    .split(',')
+                    .map(|word| token(name, word))
+                    .collect::<Result<_, _>>()?,
             ),
             "crypto" => Self::Crypto(Crypto::parse(value)?),
             "extmap" => Self::ExtMap(ExtMap::parse(value)?),
             "fingerprint" => {
                 let (hash, value) = two(name, value)?;
-                Self::Fingerprint(Fingerprint { hash: token(name, hash)?, value: word(name, value)? })
+                Self::Fingerprint(Fingerprint {
+                    hash: token(name, hash)?,
+                    value: word(name, value)?,
+                })
             }
             "fmtp" => {
                 let (format, parameters) = two(name, value)?;
@@ -351,7 +362,10 @@ impl Attribute {
             "group" => {
                 let mut words = value.split_ascii_whitespace().map(|word| token(name, word));
                 let semantics = words.next().ok_or(Fault::Attribute("group"))??;
-                Self::Group(Group { semantics, mids: words.collect::<Result<_, _>>()? })
+                Self::Group(Group {
+                    semantics,
+                    mids: words.collect::<Result<_, _>>()?,
+                })
             }
             "ice-options" => Self::IceOptions(
                 value
@@ -382,12 +396,13 @@ impl Attribute {
                 Self::SctpMap(SctpMap {
                     port: number(name, words.next().unwrap_or_default())?,
                     application: token(name, words.next().unwrap_or_default())?,
-                    streams: words.next().map(|streams| number(name, streams)).transpose()?,
+                    streams: words
+                        .next()
+                        .map(|streams| number(name, streams))
+                        .transpose()?,
                 })
             }
-            "setup" => {
-                Self::Setup(Setup::parse(value.trim()).ok_or(Fault::Attribute("setup"))?)
-            }
+            "setup" => Self::Setup(Setup::parse(value.trim()).ok_or(Fault::Attribute("setup"))?),
             "simulcast" => Self::Simulcast(ByteString::new(value.trim()).map_err(fault)?),
             "ssrc" => {
                 let (id, rest) = two(name, value)?;
@@ -397,13 +412,19 @@ impl Attribute {
                     }
                     None => (rest, None),
                 };
-                Self::Ssrc(Ssrc { id: number(name, id)?, name: token(name, attribute)?, value })
+                Self::Ssrc(Ssrc {
+                    id: number(name, id)?,
+                    name: token(name, attribute)?,
+                    value,
+                })
             }
             "ssrc-group" => {
                 let mut words = value.split_ascii_whitespace();
                 Self::SsrcGroup(SsrcGroup {
                     semantics: token(name, words.next().unwrap_or_default())?,
-                    ssrcs: words.map(|ssrc| number(name, ssrc)).collect::<Result<_, _>>()?,
+                    ssrcs: words
+                        .map(|ssrc| number(name, ssrc))
+                        .collect::<Result<_, _>>()?,
                 })
             }
             _ => Self::Other {
@@ -453,16 +474,23 @@ impl Display for Attribute {
             Self::RtpMap(map) => write!(f, ":{map}"),
             Self::SctpMap(map) => {
                 write!(f, ":{} {}", map.port, map.application)?;
-                map.streams.iter().try_for_each(|streams| write!(f, " {streams}"))
+                map.streams
+                    .iter()
+                    .try_for_each(|streams| write!(f, " {streams}"))
             }
             Self::SctpPort(port) => write!(f, ":{port}"),
             Self::Setup(setup) => write!(f, ":{}", setup.as_str()),
-            Self::Simulcast(value) | Self::Other { value: Some(value), .. } => {
+            Self::Simulcast(value)
+            | Self::Other {
+                value: Some(value), ..
+            } => {
                 write!(f, ":{value}")
             }
             Self::Ssrc(ssrc) => {
                 write!(f, ":{} {}", ssrc.id, ssrc.name)?;
-                ssrc.value.iter().try_for_each(|value| write!(f, ":{value}"))
+                ssrc.value
+                    .iter()
+                    .try_for_each(|value| write!(f, ":{value}"))
             }
             Self::SsrcGroup(group) => {
                 write!(f, ":{}", group.semantics)?;
@@ -491,14 +519,19 @@ impl Crypto {
 
 impl fmt::Debug for Crypto {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Crypto").field("tag", &self.tag).field("suite", &self.suite).finish()
+        f.debug_struct("Crypto")
+            .field("tag", &self.tag)
+            .field("suite", &self.suite)
+            .finish()
     }
 }
 
 impl Display for Crypto {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.tag, self.suite, self.key_params)?;
-        self.session_params.iter().try_for_each(|params| write!(f, " {params}"))
+        self.session_params
+            .iter()
+            .try_for_each(|params| write!(f, " {params}"))
     }
 }
 
@@ -534,12 +567,18 @@ impl ExtMap {
             None => (id, None),
         };
         let (uri, attributes) = match rest.trim_end().split_once(' ') {
-            Some((uri, attributes)) => {
-                (uri, Some(ByteString::new(attributes.trim_start()).map_err(|_| BAD)?))
-            }
+            Some((uri, attributes)) => (
+                uri,
+                Some(ByteString::new(attributes.trim_start()).map_err(|_| BAD)?),
+            ),
             None => (rest.trim_end(), None),
         };
-        Ok(Self { id: number("extmap", id)?, direction, uri: word("extmap", uri)?, attributes })
+        Ok(Self {
+            id: number("extmap", id)?,
+            direction,
+            uri: word("extmap", uri)?,
+            attributes,
+        })
     }
 }
 
@@ -550,7 +589,9 @@ impl Display for ExtMap {
             write!(f, "/{}", direction.as_str())?;
         }
         write!(f, " {}", self.uri)?;
-        self.attributes.iter().try_for_each(|attributes| write!(f, " {attributes}"))
+        self.attributes
+            .iter()
+            .try_for_each(|attributes| write!(f, " {attributes}"))
     }
 }
 
@@ -564,8 +605,13 @@ impl Feedback {
         Ok(Self {
             target,
             kind: word("rtcp-fb", words.next().unwrap_or_default())?,
-            subtype: words.next().map(|subtype| word("rtcp-fb", subtype)).transpose()?,
-            parameters: words.map(|more| word("rtcp-fb", more)).collect::<Result<_, _>>()?,
+            subtype: words
+                .next()
+                .map(|subtype| word("rtcp-fb", subtype))
+                .transpose()?,
+            parameters: words
+                .map(|more| word("rtcp-fb", more))
+                .collect::<Result<_, _>>()?,
         })
     }
 }
@@ -577,14 +623,19 @@ impl Display for Feedback {
             FeedbackTarget::Payload(payload) => write!(f, "{payload}")?,
         }
         write!(f, " {}", self.kind)?;
-        self.subtype.iter().chain(&self.parameters).try_for_each(|word| write!(f, " {word}"))
+        self.subtype
+            .iter()
+            .chain(&self.parameters)
+            .try_for_each(|word| write!(f, " {word}"))
     }
 }
 
 impl Display for Msid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.stream)?;
-        self.track.iter().try_for_each(|track| write!(f, " {track}"))
+        self.track
+            .iter()
+            .try_for_each(|track| write!(f, " {track}"))
     }
 }
 
@@ -599,7 +650,11 @@ impl Rid {
                 Some("recv") => RidDirection::Recv,
                 _ => return Err(BAD),
             },
-            restrictions: words.next().map(ByteString::new).transpose().map_err(|_| BAD)?,
+            restrictions: words
+                .next()
+                .map(ByteString::new)
+                .transpose()
+                .map_err(|_| BAD)?,
         })
     }
 }
@@ -611,14 +666,19 @@ impl Display for Rid {
             RidDirection::Recv => "recv",
         };
         write!(f, "{} {direction}", self.id)?;
-        self.restrictions.iter().try_for_each(|restrictions| write!(f, " {restrictions}"))
+        self.restrictions
+            .iter()
+            .try_for_each(|restrictions| write!(f, " {restrictions}"))
     }
 }
 
 impl RtpMap {
     /// The number of channels: 1 unless something else is said.
     pub fn channels(&self) -> u32 {
-        self.parameters.as_ref().and_then(|channels| channels.parse().ok()).unwrap_or(1)
+        self.parameters
+            .as_ref()
+            .and_then(|channels| channels.parse().ok())
+            .unwrap_or(1)
     }
 
     fn parse(value: &str) -> Result<Self, Fault> {
@@ -632,7 +692,10 @@ impl RtpMap {
             payload,
             encoding: word("rtpmap", parts.next().unwrap_or_default())?,
             clock_rate: number("rtpmap", parts.next().unwrap_or_default())?,
-            parameters: parts.next().map(|parameters| word("rtpmap", parameters)).transpose()?,
+            parameters: parts
+                .next()
+                .map(|parameters| word("rtpmap", parameters))
+                .transpose()?,
         })
     }
 }
@@ -640,7 +703,9 @@ impl RtpMap {
 impl Display for RtpMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}/{}", self.payload, self.encoding, self.clock_rate)?;
-        self.parameters.iter().try_for_each(|parameters| write!(f, "/{parameters}"))
+        self.parameters
+            .iter()
+            .try_for_each(|parameters| write!(f, "/{parameters}"))
     }
 }
 
@@ -680,7 +745,10 @@ fn separated(
 }
 
 fn two<'a>(name: &str, value: &'a str) -> Result<(&'a str, &'a str), Fault> {
-    let (first, rest) = value.trim_start().split_once(' ').ok_or_else(|| Fault::known(name))?;
+    let (first, rest) = value
+        .trim_start()
+        .split_once(' ')
+        .ok_or_else(|| Fault::known(name))?;
     Ok((first, rest.trim_start()))
 }
 

@@ -51,7 +51,10 @@ impl Candidate {
 
     /// The value of an extension.
     pub fn extension(&self, name: &str) -> Option<&Word> {
-        self.extensions.iter().find(|(own, _)| own.as_str() == name).map(|(_, value)| value)
+        self.extensions
+            .iter()
+            .find(|(own, _)| own.as_str() == name)
+            .map(|(_, value)| value)
     }
 
     /// The ICE generation, when the candidate says one.
@@ -89,7 +92,12 @@ impl Candidate {
             // An extension without a value says nothing that could be kept.
             let Some(value) = words.next() else { break };
             match name {
-                "raddr" => related = Some(Related { address: word(value)?, port: 0 }),
+                "raddr" => {
+                    related = Some(Related {
+                        address: word(value)?,
+                        port: 0,
+                    })
+                }
                 "rport" => {
                     if let Some(related) = &mut related {
                         related.port = value.parse().map_err(|_| BAD)?;
@@ -153,13 +161,23 @@ mod tests {
             "candidate:0 1 UDP 2122252543 6d3c9a8e-6d49-4bc6-9f5f-1d5dca09a9d7.local 54609 typ host",
         ] {
             assert_eq!(Candidate::parse(line).unwrap().to_string(), line);
-            assert_eq!(Candidate::parse(&format!("a={line}\r\n")).unwrap().to_string(), line);
+            assert_eq!(
+                Candidate::parse(&format!("a={line}\r\n"))
+                    .unwrap()
+                    .to_string(),
+                line
+            );
         }
     }
 
     #[test]
     fn a_short_line_is_refused() {
-        for line in ["", "candidate:", "candidate:1 1 udp 5 10.0.0.1 x typ host", "candidate:1 1 udp 5 10.0.0.1 1 host"] {
+        for line in [
+            "",
+            "candidate:",
+            "candidate:1 1 udp 5 10.0.0.1 x typ host",
+            "candidate:1 1 udp 5 10.0.0.1 1 host",
+        ] {
             assert_eq!(Candidate::parse(line), Err(Fault::Attribute("candidate")));
         }
     }

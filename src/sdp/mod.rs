@@ -103,7 +103,10 @@ pub struct Line {
 impl Line {
     /// `t=0 0`: the session is not bounded in time (RFC 8866 §5.9).
     pub fn unbounded() -> Self {
-        Self { kind: 't', value: ByteString::literal("0 0") }
+        Self {
+            kind: 't',
+            value: ByteString::literal("0 0"),
+        }
     }
 
     /// The letter before `=`.
@@ -120,15 +123,19 @@ impl Line {
 impl Session {
     /// The groups (RFC 5888) of the session level.
     pub fn groups(&self) -> impl Iterator<Item = &Group> {
-        self.attributes.iter().filter_map(|attribute| match attribute {
-            Attribute::Group(group) => Some(group),
-            _ => None,
-        })
+        self.attributes
+            .iter()
+            .filter_map(|attribute| match attribute {
+                Attribute::Group(group) => Some(group),
+                _ => None,
+            })
     }
 
     /// The m-section with this `a=mid`.
     pub fn section(&self, mid: &str) -> Option<&Media> {
-        self.media.iter().find(|media| media.mid().is_some_and(|own| own.as_str() == mid))
+        self.media
+            .iter()
+            .find(|media| media.mid().is_some_and(|own| own.as_str() == mid))
     }
 }
 
@@ -150,18 +157,22 @@ impl Media {
 
     /// `a=mid` (RFC 5888 §4).
     pub fn mid(&self) -> Option<&Token> {
-        self.attributes.iter().find_map(|attribute| match attribute {
-            Attribute::Mid(mid) => Some(mid),
-            _ => None,
-        })
+        self.attributes
+            .iter()
+            .find_map(|attribute| match attribute {
+                Attribute::Mid(mid) => Some(mid),
+                _ => None,
+            })
     }
 
     /// The direction said in this section, if one is said.
     pub fn direction(&self) -> Option<Direction> {
-        self.attributes.iter().find_map(|attribute| match attribute {
-            Attribute::Direction(direction) => Some(*direction),
-            _ => None,
-        })
+        self.attributes
+            .iter()
+            .find_map(|attribute| match attribute {
+                Attribute::Direction(direction) => Some(*direction),
+                _ => None,
+            })
     }
 
     /// Port 0 without `a=bundle-only` (RFC 3264 §6, RFC 9143 §6).
@@ -181,9 +192,11 @@ impl Media {
 
     /// The candidates of the section.
     pub fn candidates(&self) -> impl Iterator<Item = &Candidate> {
-        self.attributes.iter().filter_map(|attribute| match attribute {
-            Attribute::Candidate(candidate) => Some(candidate),
-            _ => None,
-        })
+        self.attributes
+            .iter()
+            .filter_map(|attribute| match attribute {
+                Attribute::Candidate(candidate) => Some(candidate),
+                _ => None,
+            })
     }
 }

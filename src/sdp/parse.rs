@@ -64,13 +64,19 @@ impl Session {
     /// With the number of the first line that can not be read.
     pub fn parse(text: &str, limits: &Limits) -> Result<Self, Error> {
         if text.len() > limits.bytes {
-            return Err(Error { line: 0, fault: Fault::TooLong(limits.bytes) });
+            return Err(Error {
+                line: 0,
+                fault: Fault::TooLong(limits.bytes),
+            });
         }
         let mut session = Self::empty();
         let mut versioned = false;
         for (index, line) in lines(text).enumerate() {
             let number = index + 1;
-            let error = |fault| Error { line: number, fault };
+            let error = |fault| Error {
+                line: number,
+                fault,
+            };
             if index >= limits.lines {
                 return Err(error(Fault::TooManyLines(limits.lines)));
             }
@@ -103,7 +109,10 @@ impl Session {
             .map_err(error)?;
         }
         if !versioned {
-            return Err(Error { line: 1, fault: Fault::Version });
+            return Err(Error {
+                line: 1,
+                fault: Fault::Version,
+            });
         }
         if session.timing.is_empty() {
             session.timing.push(Line::unbounded());
@@ -131,7 +140,12 @@ impl Session {
     }
 
     fn add(&mut self, kind: char, value: &str) -> Result<(), Fault> {
-        let line = || Ok(Line { kind, value: byte_string(value)? });
+        let line = || {
+            Ok(Line {
+                kind,
+                value: byte_string(value)?,
+            })
+        };
         match kind {
             'o' => self.origin = Origin::parse(value)?,
             's' => self.name = byte_string(value)?,
@@ -159,12 +173,16 @@ impl Media {
         };
         let port = port.parse().map_err(|_| BAD)?;
         let protocol = Word::new(next()?).map_err(|_| BAD)?;
-        let formats =
-            words.map(|word| Token::new(word).map_err(|_| BAD)).collect::<Result<Vec<_>, _>>()?;
+        let formats = words
+            .map(|word| Token::new(word).map_err(|_| BAD))
+            .collect::<Result<Vec<_>, _>>()?;
         if formats.is_empty() {
             return Err(BAD);
         }
-        Ok(Self { port_count, ..Self::new(kind, port, protocol, formats) })
+        Ok(Self {
+            port_count,
+            ..Self::new(kind, port, protocol, formats)
+        })
     }
 
     fn add(&mut self, kind: char, value: &str) -> Result<(), Fault> {
@@ -220,14 +238,19 @@ impl Fault {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 131_072, lines: 4096, media: 64 }
+        Self {
+            bytes: 131_072,
+            lines: 4096,
+            media: 64,
+        }
     }
 }
 
 /// Splits at CRLF, LF and CR.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     // CRLF first, else its LF would count as a second, empty line.
-    text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
+    text.split('\n')
+        .flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
 }
 
 fn byte_string(value: &str) -> Result<ByteString, Fault> {

@@ -153,7 +153,14 @@ mod tests {
 
     #[test]
     fn no_type_takes_a_line_break() {
-        for text in ["a\rb", "a\nb", "a\0b", "\n", "abcd\n", "aaaaaaaaaaaaaaaaaaaaaa\r"] {
+        for text in [
+            "a\rb",
+            "a\nb",
+            "a\0b",
+            "\n",
+            "abcd\n",
+            "aaaaaaaaaaaaaaaaaaaaaa\r",
+        ] {
             assert!(Token::new(text).is_err());
             assert!(Word::new(text).is_err());
             assert!(ByteString::new(text).is_err());

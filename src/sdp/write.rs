@@ -44,8 +44,18 @@ impl fmt::Display for Media {
 /// Writes the whole line.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { username, session_id, version, network, address_type, address } = self;
-        write!(f, "o={username} {session_id} {version} {network} {address_type} {address}\r\n")
+        let Self {
+            username,
+            session_id,
+            version,
+            network,
+            address_type,
+            address,
+        } = self;
+        write!(
+            f,
+            "o={username} {session_id} {version} {network} {address_type} {address}\r\n"
+        )
     }
 }
 
