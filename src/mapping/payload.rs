@@ -194,13 +194,17 @@ fn parameters_to_sdp(parameters: &[Parameter], is_h264: bool, ptime: &mut Option
         // Monal takes RED's "111/111" apart.
         return encodings.join("/");
     }
-    for parameter in parameters {
+    for (index, parameter) in parameters.iter().enumerate() {
         let value = parameter.value.as_deref().unwrap_or_default();
         if parameter.name == "ptime" {
             *ptime = Some(value.to_owned());
             continue;
         }
         let Some((name, value)) = repair(&parameter.name, value, is_h264) else { continue };
+        let again = |own: &&Parameter| own.name == parameter.name && own.value == parameter.value;
+        if parameters.iter().take(index).any(|own| again(&own)) {
+            continue;
+        }
         if !text.is_empty() {
             text.push(';');
         }

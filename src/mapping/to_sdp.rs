@@ -171,7 +171,6 @@ impl Part<'_> {
         dialect: &Dialect,
         report: &mut Report,
     ) -> Result<Media, Refusal> {
-        let section = self.content.name.as_str();
         let extra = self.content.extra.as_ref();
         let mut own = Vec::new();
         let mut media = match self.content.rtp() {
@@ -194,7 +193,6 @@ impl Part<'_> {
         }
         out.extend(self.mid.clone().map(Attribute::Mid));
         out.append(&mut own);
-        debug_assert!(!section.is_empty());
         Ok(media)
     }
 
