@@ -44,6 +44,8 @@ pub mod jingle;
 
 pub mod web;
 
+pub mod address;
+
 pub mod stun;
 
 pub mod mapping;
