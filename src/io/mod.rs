@@ -5,4 +5,6 @@
     reason = "this is the I/O shell"
 )]
 
+pub mod http;
 pub mod link;
+pub mod run;
