@@ -46,7 +46,10 @@ impl Config {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => String::new(),
             Err(source) => {
-                return Err(Error::Read { file: file.to_owned(), source });
+                return Err(Error::Read {
+                    file: file.to_owned(),
+                    source,
+                });
             }
         };
         let environment = std::env::vars_os().filter_map(|(name, value)| {
@@ -64,11 +67,12 @@ impl Config {
         text: &str,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Error> {
-        let table: Table = toml::from_str(text).map_err(|error: toml::de::Error| Error::Syntax {
-            file: file.to_owned(),
-            line: error.span().map_or(1, |span| line_of(text, span.start)),
-            message: error.message().to_owned(),
-        })?;
+        let table: Table =
+            toml::from_str(text).map_err(|error: toml::de::Error| Error::Syntax {
+                file: file.to_owned(),
+                line: error.span().map_or(1, |span| line_of(text, span.start)),
+                message: error.message().to_owned(),
+            })?;
         let mut source = Source::new(table, environment);
         let config = Self::read(&mut source);
         let problems = source.finish();
@@ -123,9 +127,20 @@ impl Default for Top {
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+    text.bytes()
+        .take(offset)
+        .filter(|byte| *byte == b'\n')
+        .count()
+        + 1
 }
 
 const SECTIONS: [&str; 8] = [
-    "component", "turn", "ice", "http", "call", "access", "limits", "log",
+    "component",
+    "turn",
+    "ice",
+    "http",
+    "call",
+    "access",
+    "limits",
+    "log",
 ];

@@ -135,7 +135,10 @@ mod tests {
     fn personal_data_shows_only_when_allowed() {
         assert_eq!(format!("{} {:?}", Pii("juliet"), Pii("juliet")), "… …");
         log_pii(true);
-        assert_eq!(format!("{} {:?}", Pii("juliet"), Pii("juliet")), "juliet \"juliet\"");
+        assert_eq!(
+            format!("{} {:?}", Pii("juliet"), Pii("juliet")),
+            "juliet \"juliet\""
+        );
         log_pii(false);
         assert_eq!(Pii("juliet").to_string(), "…");
     }

@@ -63,14 +63,22 @@ pub(super) fn in_words(message: &str) -> String {
         .iter()
         .find_map(|prefix| message.strip_prefix(prefix));
     if let Some((found, expected)) = shape.and_then(|rest| rest.split_once(", expected ")) {
-        return format!("should be {}, not {}", kind(expected), found.replace('`', ""));
+        return format!(
+            "should be {}, not {}",
+            kind(expected),
+            found.replace('`', "")
+        );
     }
     if let Some((found, expected)) = message
         .strip_prefix("unknown variant ")
         .and_then(|rest| rest.split_once(", expected "))
     {
         let expected = expected.trim_start_matches("one of ");
-        return format!("should be {}, not {}", expected.replace('`', "\""), found.replace('`', "\""));
+        return format!(
+            "should be {}, not {}",
+            expected.replace('`', "\""),
+            found.replace('`', "\"")
+        );
     }
     message.to_owned()
 }

@@ -28,7 +28,10 @@ pub(super) trait Keys: DeserializeOwned {}
 impl<T: DeserializeOwned> Keys for T {}
 
 impl Source {
-    pub(super) fn new(table: Table, environment: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub(super) fn new(
+        table: Table,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
         let environment = environment
             .into_iter()
             .filter_map(|(name, value)| {
@@ -107,8 +110,11 @@ impl Source {
         section: &'static str,
         secrets: &[&str],
     ) -> Vec<T> {
-        self.known
-            .extend(fields_of::<T>().iter().map(|key| format!("{section}.{key}")));
+        self.known.extend(
+            fields_of::<T>()
+                .iter()
+                .map(|key| format!("{section}.{key}")),
+        );
         let mut tables = match self.table.remove(section) {
             None => Vec::new(),
             Some(Value::Array(values)) => values,
@@ -197,7 +203,9 @@ impl Source {
         secrets: &[&str],
     ) -> T {
         let fields = fields_of::<T>();
-        let prefix = section.map(|section| format!("{section}.")).unwrap_or_default();
+        let prefix = section
+            .map(|section| format!("{section}."))
+            .unwrap_or_default();
         self.known
             .extend(fields.iter().map(|key| format!("{prefix}{key}")));
         let before = self.problems.len() + self.unknown.len();
@@ -205,7 +213,10 @@ impl Source {
         let given = self.given::<T>(section, index, fields, secrets);
         for (key, value) in given {
             // The environment wins over the file, in either form of a secret.
-            if let Some(secret) = secrets.iter().find(|s| key == **s || key == format!("{s}_file")) {
+            if let Some(secret) = secrets
+                .iter()
+                .find(|s| key == **s || key == format!("{s}_file"))
+            {
                 values.remove(*secret);
                 values.remove(&format!("{secret}_file"));
             }
@@ -263,14 +274,18 @@ impl Source {
         let mut given = Vec::new();
         for path in mine {
             let rest = path.get(head.len()..).unwrap_or_default();
-            let Some((key, deeper)) = rest.split_first() else { continue };
+            let Some((key, deeper)) = rest.split_first() else {
+                continue;
+            };
             let key = key.clone();
             let deeper = deeper.to_vec();
             let is_file = secrets.iter().any(|secret| key == format!("{secret}_file"));
             if !fields.contains(&key.as_str()) && !is_file {
                 continue;
             }
-            let Some(text) = self.environment.remove(&path) else { continue };
+            let Some(text) = self.environment.remove(&path) else {
+                continue;
+            };
             if is_file {
                 given.push((key, Value::String(text)));
                 continue;
@@ -299,14 +314,19 @@ impl Source {
     /// Replaces `secret_file` by the secret it holds.
     fn secret_file(&mut self, prefix: &str, secret: &str, values: &mut Table) {
         let file_key = format!("{secret}_file");
-        let Some(file) = values.remove(&file_key) else { return };
+        let Some(file) = values.remove(&file_key) else {
+            return;
+        };
         let path = format!("{prefix}{file_key}");
         let Some(file) = file.as_str() else {
             self.problem(path, "should be the name of a file, in quotes");
             return;
         };
         if values.contains_key(secret) {
-            self.problem(path, format!("give either this or {prefix}{secret}, not both"));
+            self.problem(
+                path,
+                format!("give either this or {prefix}{secret}, not both"),
+            );
             return;
         }
         match fs::read_to_string(file) {
@@ -332,7 +352,9 @@ impl Source {
                 }
             };
         }
-        let prefix = section.map(|section| format!("{section}.")).unwrap_or_default();
+        let prefix = section
+            .map(|section| format!("{section}."))
+            .unwrap_or_default();
         let whole = format!("{prefix}{key}");
         let here = self
             .known
@@ -351,8 +373,16 @@ fn shapes(text: &str) -> Vec<Value> {
     let mut shapes = vec![Value::String(text.to_owned())];
     shapes.extend(text.parse().ok().map(Value::Integer));
     shapes.extend(text.parse().ok().map(Value::Boolean));
-    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-    shapes.push(words.map(|word| Value::String(word.to_owned())).collect::<Vec<_>>().into());
+    let words = text
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty());
+    shapes.push(
+        words
+            .map(|word| Value::String(word.to_owned()))
+            .collect::<Vec<_>>()
+            .into(),
+    );
     shapes
 }
 

@@ -143,7 +143,9 @@ impl Server {
                     Ok(Err(error)) => {
                         debug!(client.addr = %Pii(client), %error, "HTTP connection failed");
                     }
-                    Err(_) => debug!(client.addr = %Pii(client), "HTTP connection outlived its time"),
+                    Err(_) => {
+                        debug!(client.addr = %Pii(client), "HTTP connection outlived its time")
+                    }
                 }
                 drop(permit);
             });
@@ -158,7 +160,15 @@ fn router(config: &Config, service: Option<&str>, health: Health) -> Router {
         .route("/readyz", get(readyz).with_state(health))
         .route(
             "/config.json",
-            get(|| async move { ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")], page_config) }),
+            get(|| async move {
+                (
+                    [
+                        (CONTENT_TYPE, "application/json"),
+                        (CACHE_CONTROL, "no-cache"),
+                    ],
+                    page_config,
+                )
+            }),
         )
         .fallback_service(get(page::serve))
         .layer(middleware::from_fn(guard))
@@ -172,7 +182,10 @@ async fn readyz(State(health): State<Health>) -> Response {
         StatusCode::SERVICE_UNAVAILABLE
     };
     let body = json!({ "ready": reasons.is_empty(), "reasons": reasons });
-    let head = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
+    let head = [
+        (CONTENT_TYPE, "application/json"),
+        (CACHE_CONTROL, "no-store"),
+    ];
     (status, head, format!("{body}\n")).into_response()
 }
 
@@ -193,9 +206,10 @@ fn page_config(config: &Config, service: Option<&str>) -> String {
 async fn guard(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     for (name, value) in GUARDS {
-        response
-            .headers_mut()
-            .insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        response.headers_mut().insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
     }
     response
 }

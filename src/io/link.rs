@@ -33,6 +33,8 @@ mod error;
 mod keepalive;
 mod outgoing;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::future::Future;
@@ -187,25 +189,21 @@ impl Link {
                         backoff::connect_timeout(has_calls),
                     )));
                 }
-                State::Connecting(attempt) => {
-                    match std::task::ready!(attempt.as_mut().poll(cx)) {
-                        Ok(opened) => {
-                            self.handle_up(opened);
-                            return Poll::Ready(Event::Up);
-                        }
-                        Err(error) => self.handle_down(&error, has_calls),
+                State::Connecting(attempt) => match std::task::ready!(attempt.as_mut().poll(cx)) {
+                    Ok(opened) => {
+                        self.handle_up(opened);
+                        return Poll::Ready(Event::Up);
                     }
-                }
-                State::Up(stream) => {
-                    match std::task::ready!(stream.poll(cx, &mut self.outgoing)) {
-                        Ok(event) => return Poll::Ready(event),
-                        Err(error) => {
-                            self.counters.lost.add(1);
-                            self.handle_down(&error, has_calls);
-                            return Poll::Ready(Event::Down);
-                        }
+                    Err(error) => self.handle_down(&error, has_calls),
+                },
+                State::Up(stream) => match std::task::ready!(stream.poll(cx, &mut self.outgoing)) {
+                    Ok(event) => return Poll::Ready(event),
+                    Err(error) => {
+                        self.counters.lost.add(1);
+                        self.handle_down(&error, has_calls);
+                        return Poll::Ready(Event::Down);
                     }
-                }
+                },
             }
         }
     }
@@ -261,6 +259,14 @@ impl Link {
             warn!(server.addr = %server, %error, advice, retry.ms = retry, "No link to the XMPP server; trying again");
         }
     }
+}
+
+/// Checks what a configuration names without connecting: the certificate authorities.
+///
+/// # Errors
+/// [`Error::TlsRoots`].
+pub fn check(config: &Config) -> Result<(), Error> {
+    connect::tls_connector(config).map(drop)
 }
 
 impl fmt::Debug for Link {

@@ -12,7 +12,11 @@ use data_encoding::HEXLOWER;
 pub(super) async fn serve(uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path();
     if PAGE.is_empty() && matches!(path, "/" | "/index.html") {
-        return (StatusCode::OK, [(CONTENT_TYPE, "text/plain; charset=utf-8")], NOT_BUILT)
+        return (
+            StatusCode::OK,
+            [(CONTENT_TYPE, "text/plain; charset=utf-8")],
+            NOT_BUILT,
+        )
             .into_response();
     }
     let Some(file) = find(path) else {

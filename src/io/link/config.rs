@@ -126,10 +126,22 @@ mod tests {
 
     #[test]
     fn addresses_are_checked_and_the_error_says_what_it_should_be() {
-        for good in ["localhost:5347", "127.0.0.1:1", "[::1]:5347", "xmpp.example.org:5275"] {
+        for good in [
+            "localhost:5347",
+            "127.0.0.1:1",
+            "[::1]:5347",
+            "xmpp.example.org:5275",
+        ] {
             assert_eq!(parse(&format!("server = {good:?}")).unwrap().server, good);
         }
-        for bad in ["localhost", "localhost:", ":5347", "localhost:0", "::1:5347", "h:99999"] {
+        for bad in [
+            "localhost",
+            "localhost:",
+            ":5347",
+            "localhost:0",
+            "::1:5347",
+            "h:99999",
+        ] {
             let error = parse(&format!("server = {bad:?}")).unwrap_err();
             assert!(error.contains("127.0.0.1:5347"), "{error}");
         }
@@ -137,7 +149,10 @@ mod tests {
 
     #[test]
     fn the_jid_is_a_domain() {
-        assert_eq!(parse("jid = 'Call.Example.ORG'").unwrap().jid, "call.example.org");
+        assert_eq!(
+            parse("jid = 'Call.Example.ORG'").unwrap().jid,
+            "call.example.org"
+        );
         for bad in ["a@call.example.org", "call.example.org/x", "", "a b", "a'b"] {
             let error = parse(&format!("jid = {bad:?}")).unwrap_err();
             assert!(error.contains("call.example.org"), "{error}");
@@ -147,7 +162,10 @@ mod tests {
     #[test]
     fn the_host_is_the_tls_name_unless_one_is_given() {
         assert_eq!(parse("server = '[::1]:5347'").unwrap().host(), "::1");
-        assert_eq!(parse("server = 'xmpp.example.org:5275'").unwrap().host(), "xmpp.example.org");
+        assert_eq!(
+            parse("server = 'xmpp.example.org:5275'").unwrap().host(),
+            "xmpp.example.org"
+        );
     }
 
     #[test]

@@ -81,8 +81,11 @@ pub(crate) fn tls_connector(config: &Config) -> Result<Option<TlsConnector>, Err
 }
 
 fn add_roots(roots: &mut rustls::RootCertStore, file: &Path) -> Result<(), Error> {
-    let bad = |what: String| Error::TlsRoots(format!("component.tls_ca: {}: {what}", file.display()));
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| bad(error.to_string()))? {
+    let bad =
+        |what: String| Error::TlsRoots(format!("component.tls_ca: {}: {what}", file.display()));
+    for certificate in
+        CertificateDer::pem_file_iter(file).map_err(|error| bad(error.to_string()))?
+    {
         let certificate = certificate.map_err(|error| bad(error.to_string()))?;
         roots
             .add(certificate)
@@ -168,7 +171,10 @@ async fn shake_hands(
         // A header that only introduces an error needs no id.
         None => return Err(expect_error(&mut io, &mut framer).await),
     };
-    let handshake = format!("<handshake>{}</handshake>", digest(&id, config.secret.expose()));
+    let handshake = format!(
+        "<handshake>{}</handshake>",
+        digest(&id, config.secret.expose())
+    );
     io.write_all(handshake.as_bytes()).await?;
     io.flush().await?;
 

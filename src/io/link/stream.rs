@@ -91,13 +91,16 @@ impl Stream {
                 }
             }
             self.poll_write(cx, outgoing)?;
+            if !outgoing.is_empty() {
+                // A ping would wait behind it: the sign of life is now that the server reads.
+                self.keepalive.handle_read(now());
+            }
             if self.poll_timer(cx, outgoing)? {
                 continue;
             }
             if outgoing.is_high() {
-                // The server does not read. Taking more input would only make more output, so its
-                // own output waits in the socket until it reads; silence is no sign of death then.
-                self.keepalive.handle_read(now());
+                // Taking more input would only make more output. The server's own output waits in
+                // the socket until it reads.
                 return Poll::Pending;
             }
             ready!(self.poll_read(cx))?;
@@ -216,11 +219,7 @@ impl Stream {
     }
 
     /// Does what is due; true if that left something to write.
-    fn poll_timer(
-        &mut self,
-        cx: &mut Context<'_>,
-        outgoing: &mut Outgoing,
-    ) -> Result<bool, Error> {
+    fn poll_timer(&mut self, cx: &mut Context<'_>, outgoing: &mut Outgoing) -> Result<bool, Error> {
         loop {
             let now = now();
             if self.stalled.is_some_and(|since| now >= since + STALL) {
@@ -250,11 +249,10 @@ impl Stream {
             if wrote {
                 return Ok(true);
             }
-            let due = self
-                .stalled
-                .map_or_else(|| self.keepalive.deadline(), |since| {
-                    self.keepalive.deadline().min(since + STALL)
-                });
+            let due = self.stalled.map_or_else(
+                || self.keepalive.deadline(),
+                |since| self.keepalive.deadline().min(since + STALL),
+            );
             if due < self.armed {
                 self.arm(due);
             }
@@ -289,7 +287,11 @@ pub(crate) fn stream_error(element: Element<'_>) -> Option<Error> {
     if !element.is("error", NS_STREAM) {
         return None;
     }
-    let conditions = || element.children().filter(|child| child.ns() == NS_STREAM_ERROR);
+    let conditions = || {
+        element
+            .children()
+            .filter(|child| child.ns() == NS_STREAM_ERROR)
+    };
     Some(Error::Stream {
         condition: conditions()
             .map(Element::name)
