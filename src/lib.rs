@@ -46,6 +46,8 @@ pub mod web;
 
 pub mod address;
 
+pub mod stanza;
+
 pub mod stun;
 
 pub mod mapping;
