@@ -11,6 +11,8 @@
 mod fields;
 mod problem;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::fs;
 use std::io;

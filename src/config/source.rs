@@ -149,6 +149,12 @@ impl Source {
             .collect()
     }
 
+    /// All keys of the sections read so far.
+    #[cfg(test)]
+    pub(super) fn known(&self) -> impl Iterator<Item = &String> {
+        self.known.iter().filter(|key| !key.starts_with('['))
+    }
+
     /// Notes a problem.
     pub(super) fn problem(&mut self, key: impl Into<String>, what: impl Into<String>) {
         self.problems.push(Problem::new(key, what));
