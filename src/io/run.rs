@@ -3,6 +3,8 @@
 mod drive;
 mod engine;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::path::PathBuf;
