@@ -69,8 +69,14 @@ fn the_example_mentions_every_key() {
     }
     let mut source = Source::new(table, []);
     Config::read(&mut source);
-    let missing: Vec<_> = source.known().filter(|key| !mentioned.contains(*key)).collect();
-    assert!(missing.is_empty(), "campana.example.toml says nothing of {missing:?}");
+    let missing: Vec<_> = source
+        .known()
+        .filter(|key| !mentioned.contains(*key))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "campana.example.toml says nothing of {missing:?}"
+    );
 }
 
 #[test]
@@ -119,7 +125,10 @@ fn wrong_values_say_what_they_should_be_and_all_are_told() {
 #[test]
 fn a_section_that_is_none_is_told() {
     let told = problems("log = 'debug'\nice = 3\n", &[]).join("\n");
-    assert!(told.contains("log: should be a section, written [log]"), "{told}");
+    assert!(
+        told.contains("log: should be a section, written [log]"),
+        "{told}"
+    );
     assert!(told.contains("ice: should be written [[ice]]"), "{told}");
 }
 
@@ -154,7 +163,10 @@ fn the_environment_alone_is_enough() {
             ("CAMPANA_COMPONENT__SECRET", "x"),
         ],
     );
-    assert_eq!(config.unwrap().run.component.unwrap().jid, "call.example.org");
+    assert_eq!(
+        config.unwrap().run.component.unwrap().jid,
+        "call.example.org"
+    );
 }
 
 #[test]
@@ -189,23 +201,34 @@ fn secrets_may_stand_in_files_and_are_never_told() {
     let secret = |config: Config| config.run.component.unwrap().secret;
     assert_eq!(secret(parse(&text, &[]).unwrap()), "from the file".into());
     let over = [("CAMPANA_COMPONENT__SECRET", "from the environment")];
-    assert_eq!(secret(parse(&text, &over).unwrap()), "from the environment".into());
+    assert_eq!(
+        secret(parse(&text, &over).unwrap()),
+        "from the environment".into()
+    );
     let plain = "[component]\njid = 'c.example.org'\nsecret = 'plain'\n";
     let over = [("CAMPANA_COMPONENT__SECRET_FILE", name)];
     assert_eq!(secret(parse(plain, &over).unwrap()), "from the file".into());
 
     let both = format!("{text}secret = 'geheim'\n");
     let told = problems(&both, &[]).join("\n");
-    assert!(told.contains("component.secret_file: give either this or component.secret"), "{told}");
+    assert!(
+        told.contains("component.secret_file: give either this or component.secret"),
+        "{told}"
+    );
     fs::write(&file, " \n").unwrap();
     assert!(problems(&text, &[]).join("\n").contains("is empty"));
     fs::remove_file(&file).unwrap();
     assert!(problems(&text, &[]).join("\n").contains(name));
 
     // A line that is no TOML may hold a secret.
-    let error = parse("[component]\nsecret = geheim\n", &[]).unwrap_err().to_string();
+    let error = parse("[component]\nsecret = geheim\n", &[])
+        .unwrap_err()
+        .to_string();
     assert!(error.starts_with("campana.toml: line 2: "), "{error}");
     assert!(!error.contains("geheim"), "{error}");
-    let told = problems("[component]\njid = 'c.example.org'\nsecret = ['geheim']\n", &[]);
+    let told = problems(
+        "[component]\njid = 'c.example.org'\nsecret = ['geheim']\n",
+        &[],
+    );
     assert!(!told.join("\n").contains("geheim"), "{told:?}");
 }

@@ -74,7 +74,7 @@ pub struct Link {
     /// What is carried from stream to stream.
     memory: (Answers, Pings),
     /// What was last complained of, and when.
-    complaint: Option<(String, Instant)>,
+    complaint: Option<(error::Topic, Instant)>,
 }
 
 /// What [`Link::next`] tells.
@@ -240,10 +240,10 @@ impl Link {
 
     /// Says what went wrong: once at full voice, then once a minute while it stays the same.
     fn complain(&mut self, error: &Error, delay: Duration) {
-        let said = error.to_string();
+        let topic = error.topic();
         let now = now();
         let known = self.complaint.as_ref().is_some_and(|(last, at)| {
-            *last == said && now.saturating_duration_since(*at) < COMPLAIN_EVERY
+            *last == topic && now.saturating_duration_since(*at) < COMPLAIN_EVERY
         });
         let server = &self.config.server;
         let retry = delay.as_millis();
@@ -251,7 +251,7 @@ impl Link {
             debug!(server.addr = %server, %error, retry.ms = retry, "No link to the XMPP server");
             return;
         }
-        self.complaint = Some((said, now));
+        self.complaint = Some((topic, now));
         let advice = error.advice(&self.config).unwrap_or_default();
         if error.needs_the_admin() {
             error!(server.addr = %server, %error, advice, retry.ms = retry, "No link to the XMPP server; trying again");

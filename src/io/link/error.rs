@@ -1,4 +1,5 @@
 use std::io;
+use std::mem;
 
 use thiserror::Error;
 
@@ -58,6 +59,10 @@ pub enum Error {
     Stalled,
 }
 
+/// Errors that need to be told only once in a while.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Topic(mem::Discriminant<Error>, Option<String>);
+
 impl Error {
     /// What the admin must change, for errors that trying again will not mend.
     pub(crate) fn advice(&self, config: &super::Config) -> Option<String> {
@@ -68,8 +73,9 @@ impl Error {
                     "the XMPP server refuses the secret. component.secret here (or \
                      component.secret_file, CAMPANA_COMPONENT__SECRET) and the password that the \
                      server has for {jid} must be the same: in ejabberd.yml listen: ejabberd_service \
-                     hosts: {jid}: password; in prosody.cfg.lua Component \"{jid}\" component_secret; \
-                     in Openfire Server Settings, External Components"
+                     hosts: {jid}: password; in prosody.cfg.lua Component \"{jid}\" \
+                     component_secret; in Openfire Server Settings, External Components. ejabberd \
+                     says the same when it has no component {jid} at all: then compare component.jid"
                 )),
                 "conflict" => Some(format!(
                     "the XMPP server already has a connection for {jid}: either another campana runs \
@@ -105,6 +111,15 @@ impl Error {
             )),
             _ => None,
         }
+    }
+
+    /// What it is about, however the system words it this time.
+    pub(crate) fn topic(&self) -> Topic {
+        let condition = match self {
+            Self::Stream { condition, .. } => Some(condition.clone()),
+            _ => None,
+        };
+        Topic(mem::discriminant(self), condition)
     }
 
     /// Whether an admin has to act before it can work.

@@ -47,7 +47,8 @@ impl Engine for Scripted {
     fn handle_stanza(&mut self, now: Instant, stanza: Document) {
         let id = stanza.root().attr("id").unwrap_or_default();
         self.note(id);
-        self.output.push_back(Output::Stanza(format!("<iq type='result' id='{id}'/>")));
+        self.output
+            .push_back(Output::Stanza(format!("<iq type='result' id='{id}'/>")));
         if id == "drop" {
             let username = "1:juliet".into();
             self.output.push_back(Output::DropAllocations { username });
@@ -74,7 +75,9 @@ impl Engine for Scripted {
     }
 
     fn poll_output(&mut self) -> Output {
-        self.output.pop_front().unwrap_or(Output::Timeout(self.deadline))
+        self.output
+            .pop_front()
+            .unwrap_or(Output::Timeout(self.deadline))
     }
 
     fn has_calls(&self) -> bool {
@@ -141,7 +144,14 @@ async fn start(drain: Duration) -> Running {
     server.write_all(header.as_bytes()).await.unwrap();
     read_until(&mut server, "</handshake>").await;
     server.write_all(b"<handshake/>").await.unwrap();
-    let mut running = Running { server, notes, dropped, stops, busy, task };
+    let mut running = Running {
+        server,
+        notes,
+        dropped,
+        stops,
+        busy,
+        task,
+    };
     running.expect("up").await;
     read_until(&mut running.server, "<presence/>").await;
     running
@@ -175,7 +185,10 @@ impl Running {
         let last = read_until(&mut self.server, "</stream:stream>").await;
         assert_eq!(last, "</stream:stream>");
         drop(self.server);
-        timeout(BOUND, self.task).await.expect("the loop ends").unwrap();
+        timeout(BOUND, self.task)
+            .await
+            .expect("the loop ends")
+            .unwrap();
     }
 }
 
@@ -185,16 +198,24 @@ const BOUND: Duration = Duration::from_secs(10);
 async fn stanzas_go_in_and_out_and_effects_reach_their_place() {
     let mut running = start(Duration::from_secs(60)).await;
     running.send("a").await;
-    assert_eq!(read_until(&mut running.server, "/>").await, "<iq type='result' id='a'/>");
+    assert_eq!(
+        read_until(&mut running.server, "/>").await,
+        "<iq type='result' id='a'/>"
+    );
     running.send("drop").await;
     let dropped = timeout(BOUND, running.dropped.recv()).await.unwrap();
     assert_eq!(dropped.as_deref(), Some("1:juliet"));
     running.send("wait").await;
     running.expect("timeout").await;
 
-    let wide = format!("<iq{}/>", (0..65).map(|n| format!(" a{n}=''")).collect::<String>());
+    let wide = format!(
+        "<iq{}/>",
+        (0..65).map(|n| format!(" a{n}=''")).collect::<String>()
+    );
     running.server.write_all(wide.as_bytes()).await.unwrap();
-    running.expect("bad more than 64 attributes on one element").await;
+    running
+        .expect("bad more than 64 attributes on one element")
+        .await;
 }
 
 #[tokio::test]
@@ -238,7 +259,10 @@ async fn a_lost_stream_is_told_and_made_again() {
     // Nobody accepts any more; the loop goes on and can be stopped.
     running.stops.send(()).unwrap();
     running.expect("drain 60").await;
-    timeout(BOUND, running.task).await.expect("the loop ends").unwrap();
+    timeout(BOUND, running.task)
+        .await
+        .expect("the loop ends")
+        .unwrap();
 }
 
 #[tokio::test(start_paused = true)]
