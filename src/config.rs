@@ -97,11 +97,21 @@ impl Config {
             }
             component
         });
+        let turn = source.has("turn").then(|| {
+            let turn: crate::turn::Config = source.section("turn", &["secret", "previous_secret"]);
+            for problem in turn.problems() {
+                let text = problem.to_string();
+                let (key, what) = text.split_once([' ', ':']).unwrap_or(("turn", &text));
+                source.problem(key, what.trim());
+            }
+            turn
+        });
         Self {
             run: run::Config {
                 state_dir: top.state_dir,
                 drain_timeout: Duration::from_secs(top.drain_timeout),
                 component,
+                turn,
                 limits: source.section("limits", &[]),
                 http: source.section("http", &["admin_token"]),
             },

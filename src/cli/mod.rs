@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod check;
+mod credentials;
 mod run;
 
 use std::io::{self, Write};
@@ -25,6 +26,8 @@ enum Command {
     Run(ConfigFile),
     /// Validate the configuration and say what each wrong key should be
     Check(ConfigFile),
+    /// Print a user name and password for TURN
+    Credentials(credentials::Arguments),
 }
 
 /// Where the configuration is.
@@ -48,6 +51,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(config) => run::run(&config),
         Command::Check(config) => check::run(&config, &mut io::stdout()),
+        Command::Credentials(arguments) => credentials::run(&arguments),
     }
 }
 

@@ -45,7 +45,23 @@ fn the_example_is_right_with_its_commented_keys_too() {
     let config = parse(&uncommented(), &[]).unwrap();
     let component = config.run.component.unwrap();
     assert_eq!(component.jid, "call.example.org");
-    assert_eq!(component.server, crate::io::link::Config::default().server);
+    // Where a commented key has a default, it is that.
+    let defaults = crate::io::link::Config::default();
+    assert_eq!((component.server, component.tls), (defaults.server, defaults.tls));
+    let turn = config.run.turn.unwrap();
+    let defaults = crate::turn::Config::default();
+    assert_eq!(
+        turn,
+        crate::turn::Config {
+            relay_address: turn.relay_address.clone(),
+            relay_bind: turn.relay_bind.clone(),
+            secret: turn.secret.clone(),
+            previous_secret: turn.previous_secret.clone(),
+            certificate: turn.certificate.clone(),
+            key: turn.key.clone(),
+            ..defaults
+        }
+    );
 }
 
 #[test]
@@ -130,6 +146,34 @@ fn a_section_that_is_none_is_told() {
         "{told}"
     );
     assert!(told.contains("ice: should be written [[ice]]"), "{told}");
+}
+
+#[test]
+fn what_concerns_several_keys_is_told_by_its_key() {
+    let told = problems("[turn]\nlisten = ['udp:0.0.0.0:3478']\nrealm = ''\n", &[]).join("\n");
+    assert!(told.contains("turn.relay_address: is missing"), "{told}");
+    assert!(told.contains("turn.realm: must have"), "{told}");
+}
+
+#[test]
+fn lists_and_single_values_come_from_the_environment_as_their_key_needs_them() {
+    let config = parse(
+        "",
+        &[
+            ("CAMPANA_TURN__LISTEN", "udp:127.0.0.1:3478, udp:[::1]:3478"),
+            ("CAMPANA_TURN__RELAY_ADDRESS", "127.0.0.1"),
+            ("CAMPANA_TURN__ALLOW_PEERS", "127.0.0.0/8"),
+            ("CAMPANA_TURN__CREDENTIAL_DOMAINS", ""),
+            ("CAMPANA_TURN__REALM", "12"),
+        ],
+    )
+    .unwrap();
+    let turn = config.run.turn.unwrap();
+    assert_eq!(turn.listen.len(), 2);
+    assert_eq!(turn.relay_address.len(), 1);
+    assert_eq!(turn.allow_peers.len(), 1);
+    assert_eq!(turn.credential_domains, [""; 0]);
+    assert_eq!(turn.realm, "12");
 }
 
 #[test]

@@ -37,7 +37,7 @@ use tracing::{debug, info, warn};
 use super::link::Status;
 use crate::telemetry::Pii;
 
-pub use config::{Config, Token};
+pub use config::Config;
 
 /// Whether the process can do its work, as `/readyz` tells it.
 #[derive(Clone, Debug)]

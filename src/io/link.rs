@@ -58,7 +58,7 @@ use self::stream::{Pings, Stream, now};
 use crate::telemetry::LinkCounters;
 use crate::xml::{BadStanza, Document, Limits};
 
-pub use config::{Config, Secret};
+pub use config::Config;
 pub use error::Error;
 
 /// The component's connection to its XMPP server, made again whenever it ends.

@@ -8,3 +8,4 @@
 pub mod http;
 pub mod link;
 pub mod run;
+pub mod turn;

@@ -7,7 +7,7 @@ mod state;
 mod tests;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,13 +20,17 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use self::drive::{Commands, drive};
+use self::state::turn_secret;
 use super::http::{self, Health};
 use super::link::{self, Link};
+use super::turn;
+use crate::credentials::Secrets;
 use crate::telemetry::LinkCounters;
 use crate::xml;
 
 pub use engine::{Engine, Output};
-pub use state::turn_secret;
+pub use drive::unix;
+
 
 /// What runs: the parts that were asked for, each with its own configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +41,8 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// The component, unless only STUN, TURN and HTTP are wanted.
     pub component: Option<link::Config>,
+    /// STUN and TURN, unless they are served elsewhere.
+    pub turn: Option<crate::turn::Config>,
     /// Bounds of stanzas.
     pub limits: xml::Limits,
     /// Health and the page.
@@ -52,6 +58,17 @@ pub enum Error {
     Http {
         /// The address.
         address: std::net::SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// STUN and TURN cannot be served.
+    #[error(transparent)]
+    Turn(#[from] turn::Error),
+    /// The TURN secret cannot be made or read.
+    #[error("the TURN secret in state_dir = \"{}\": {source}; or set turn.secret", state_dir.display())]
+    Secret {
+        /// `state_dir`.
+        state_dir: PathBuf,
         /// What the system said.
         source: io::Error,
     },
@@ -85,6 +102,13 @@ async fn serve(config: Config) -> Result<(), Error> {
         .component
         .as_ref()
         .map(|component| component.jid.clone());
+    let turn = match &config.turn {
+        None => None,
+        Some(turn) => Some(turn::start(turn, turn_secrets(turn, &config.state_dir)?)?),
+    };
+    for listen in turn.iter().flat_map(turn::Service::listening) {
+        info!(listen.addr = %listen, "turn listening");
+    }
     let link = match config.component {
         None => None,
         Some(component) => Some(Link::new(component, config.limits, counters, &mut rng)?),
@@ -115,11 +139,18 @@ async fn serve(config: Config) -> Result<(), Error> {
                 link,
                 config.drain_timeout,
                 signals,
-                |_| {},
+                |username| {
+                    if let Some(turn) = &turn {
+                        turn.drop_allocations(username);
+                    }
+                },
                 || health.drain(),
             )
             .await;
         }
+    }
+    if let Some(turn) = turn {
+        turn.stop().await;
     }
     drop(stop);
     if http.await.is_err() {
@@ -127,6 +158,20 @@ async fn serve(config: Config) -> Result<(), Error> {
     }
     info!("Stopped");
     Ok(())
+}
+
+/// The secrets of TURN credentials: as configured, or the one kept in `state_dir`.
+///
+/// # Errors
+/// [`Error::Secret`].
+pub fn turn_secrets(config: &crate::turn::Config, state_dir: &Path) -> Result<Secrets, Error> {
+    let current = match &config.secret {
+        Some(secret) => secret.clone(),
+        None => turn_secret(state_dir)
+            .map_err(|source| Error::Secret { state_dir: state_dir.to_owned(), source })?
+            .into(),
+    };
+    Ok(Secrets { current, previous: config.previous_secret.clone() })
 }
 
 /// SIGTERM, SIGINT and SIGHUP.
@@ -190,6 +235,7 @@ impl Default for Config {
             state_dir: "/var/lib/campana".into(),
             drain_timeout: Duration::from_secs(60),
             component: None,
+            turn: None,
             limits: xml::Limits::default(),
             http: http::Config::default(),
         }

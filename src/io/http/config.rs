@@ -1,8 +1,9 @@
-use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
+
+use crate::credentials::Secret;
 
 /// `[http]`: health, readiness and the web page.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -12,7 +13,7 @@ pub struct Config {
     #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// The token that opens `/calls`; without one `/calls` does not exist.
-    pub admin_token: Option<Token>,
+    pub admin_token: Option<Secret>,
     /// The XMPP server's WebSocket (RFC 7395), as the page must call it.
     #[serde(deserialize_with = "websocket")]
     pub websocket: Option<String>,
@@ -20,11 +21,6 @@ pub struct Config {
     /// `component.jid`.
     pub domain: Option<String>,
 }
-
-/// The admin's token. It is never printed.
-#[derive(Clone, Deserialize, PartialEq, Eq)]
-#[serde(transparent)]
-pub struct Token(String);
 
 impl Default for Config {
     fn default() -> Self {
@@ -34,18 +30,6 @@ impl Default for Config {
             websocket: None,
             domain: None,
         }
-    }
-}
-
-impl From<String> for Token {
-    fn from(token: String) -> Self {
-        Self(token)
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
     }
 }
 

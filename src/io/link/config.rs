@@ -1,8 +1,9 @@
-use std::fmt;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
+
+use crate::credentials::Secret;
 
 /// `[component]`: where the XMPP server is and how we prove who we are.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -24,11 +25,6 @@ pub struct Config {
     pub secret: Secret,
 }
 
-/// The secret shared with the XMPP server. It is never printed.
-#[derive(Clone, Default, Deserialize, PartialEq, Eq)]
-#[serde(transparent)]
-pub struct Secret(String);
-
 impl Config {
     /// The host of `server`, without brackets.
     pub(crate) fn host(&self) -> String {
@@ -47,37 +43,6 @@ impl Default for Config {
             tls_ca: None,
             secret: Secret::default(),
         }
-    }
-}
-
-impl Secret {
-    /// For the handshake, and for nothing else.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether none was given.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl From<String> for Secret {
-    fn from(secret: String) -> Self {
-        Self(secret)
-    }
-}
-
-impl From<&str> for Secret {
-    fn from(secret: &str) -> Self {
-        Self(secret.to_owned())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
     }
 }
 

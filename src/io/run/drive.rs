@@ -99,7 +99,8 @@ fn now() -> Instant {
 }
 
 /// Seconds since 1970.
-pub(super) fn unix() -> u64 {
+#[must_use]
+pub fn unix() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())

@@ -14,7 +14,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 ///
 /// # Errors
 /// The directory or the file cannot be made or read.
-pub fn turn_secret(state_dir: &Path) -> io::Result<String> {
+pub(super) fn turn_secret(state_dir: &Path) -> io::Result<String> {
     let file = state_dir.join(TURN_SECRET);
     match read(&file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
