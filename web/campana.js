@@ -52,6 +52,8 @@ export class Client extends EventTarget {
   #media = null;
   /** @type {'closed' | 'connecting' | 'online' | 'offline'} */
   #state = 'closed';
+  /** Fails a request under way, once the connection is lost. @type {Set<(error: Error) => void>} */
+  #unanswered = new Set();
 
   /** @param {Account} account */
   constructor(account) {
@@ -71,7 +73,7 @@ export class Client extends EventTarget {
   }
 
   get online() {
-    return this.#state === 'online';
+    return this.#is('online');
   }
 
   /** Logs in; rejects with a reason for a person. */
@@ -80,6 +82,7 @@ export class Client extends EventTarget {
     // A resource of our own: the address, and with it the calls, outlives a lost connection.
     const { jid } = this.#account;
     await this.#login(this.#isGuest ? jid : `${jid}/web-${randomId(4)}`);
+    this.#enter('online');
   }
 
   /**
@@ -88,10 +91,15 @@ export class Client extends EventTarget {
    */
   async announce(media) {
     this.#media = media;
+    if (!this.online) await this.#whenOnline();
+    await this.#announce();
+  }
+
+  async #announce() {
     this.#connection.send($pres({ to: this.service }).cnode(this.#device()));
     // Presence is never acknowledged. Stanzas stay in order, so an answer to this one says that
     // the presence arrived.
-    const reply = await this.request(this.service, 'get', element('query', { xmlns: NS.info }));
+    const reply = await this.#exchange(this.service, 'get', element('query', { xmlns: NS.info }));
     const features = [...(child(reply, 'query')?.children ?? [])];
     if (!features.some((feature) => feature.getAttribute('var') === NS.session)) {
       throw new Error(`${this.service} does not offer calls for browsers (${NS.session})`);
@@ -135,11 +143,10 @@ export class Client extends EventTarget {
 
   /** Ends every call and the connection; both at once, as far as a closing page allows. */
   close() {
-    if (this.#state === 'closed') return;
+    if (this.#is('closed')) return;
     for (const call of this.calls.values()) call.hangUp('gone');
-    this.#state = 'closed';
     this.#connection.disconnect('closed');
-    this.dispatchEvent(new Event('closed'));
+    this.#enter('closed');
   }
 
   /**
@@ -149,13 +156,21 @@ export class Client extends EventTarget {
    * @param {Element} payload
    * @returns {Promise<Element>}
    */
-  async request(to, type, payload) {
-    await this.#whenOnline();
-    return new Promise((resolve, reject) => {
-      const failed = (/** @type {Element | null} */ reply) => reject(StanzaError.from(reply));
-      const iq = $iq({ to, type }).cnode(payload);
-      this.#connection.sendIQ(iq, resolve, failed, REPLY_PATIENCE);
-    });
+  request(to, type, payload) {
+    // At once where possible: a page that closes gets no second chance.
+    return this.online
+      ? this.#exchange(to, type, payload)
+      : this.#whenOnline().then(() => this.#exchange(to, type, payload));
+  }
+
+  /** @param {string} to @param {'get' | 'set'} type @param {Element} payload */
+  #exchange(to, type, payload) {
+    const { promise, resolve, reject } = withResolvers();
+    const iq = $iq({ to, type }).cnode(payload);
+    const failed = (/** @type {Element | null} */ reply) => reject(StanzaError.from(reply));
+    this.#connection.sendIQ(iq, resolve, failed, REPLY_PATIENCE);
+    this.#unanswered.add(reject);
+    return promise.finally(() => this.#unanswered.delete(reject));
   }
 
   /** @param {string} address full, or a domain for guests */
@@ -169,9 +184,7 @@ export class Client extends EventTarget {
     connection.connect(address, this.#account.password ?? '', (status, condition) => {
       if (status === Strophe.Status.CONNECTED) {
         this.#listen();
-        this.#state = 'online';
         resolve(undefined);
-        this.dispatchEvent(new Event('online'));
       } else if (status === Strophe.Status.AUTHFAIL) {
         reject(new Error('wrong address or password'));
       } else if (status === Strophe.Status.CONNFAIL || status === Strophe.Status.DISCONNECTED) {
@@ -197,27 +210,34 @@ export class Client extends EventTarget {
 
   /** The connection is gone. A tab with an account comes back; a guest would be someone else. */
   async #lost() {
-    if (this.#state !== 'online') return;
-    this.#state = 'offline';
-    this.dispatchEvent(new Event('offline'));
-    const { jid } = this;
+    for (const fail of this.#unanswered) fail(new Error('the connection was lost'));
+    this.#unanswered.clear();
+    if (!this.online) return;
+    this.#enter('offline');
     const end = Date.now() + (this.#isGuest ? 0 : RETURN_PATIENCE);
-    for (let wait = 250; Date.now() < end; wait = Math.min(wait * 2, 4000)) {
+    for (let wait = 250; Date.now() < end; wait = Math.min(wait * 2, 2000)) {
       await sleep(wait * (0.5 + Math.random() / 2));
-      if (this.#state !== 'offline') return;
-      this.#connection.reset();
+      if (!this.#is('offline')) return;
       try {
-        await this.#login(jid);
-        if (this.#media) await this.announce(this.#media);
+        await this.#comeBack();
         return;
       } catch (error) {
         console.warn(`not back yet: ${error}`);
       }
     }
-    if (this.#state !== 'offline') return;
+    if (!this.#is('offline')) return;
     for (const call of this.calls.values()) call.finish('gone', 'the connection was lost');
-    this.#state = 'closed';
-    this.dispatchEvent(new Event('closed'));
+    this.#enter('closed');
+  }
+
+  /** Online again is who is logged in and known to the service, which may return later. */
+  async #comeBack() {
+    if (!this.#connection.connected) {
+      this.#connection.reset();
+      await this.#login(this.jid);
+    }
+    if (this.#media) await this.#announce();
+    if (this.#is('offline')) this.#enter('online');
   }
 
   get #isGuest() {
@@ -226,13 +246,23 @@ export class Client extends EventTarget {
 
   /** @returns {Promise<void>} */
   #whenOnline() {
-    if (this.online) return Promise.resolve();
-    if (this.#state !== 'offline') return Promise.reject(new Error('not connected'));
+    if (!this.#is('offline')) return Promise.reject(new Error('not connected'));
     return new Promise((resolve, reject) => {
       const closed = () => reject(new Error('the connection was lost'));
       this.addEventListener('online', () => resolve(), { once: true });
       this.addEventListener('closed', closed, { once: true });
     });
+  }
+
+  /** @param {string} state */
+  #is(state) {
+    return this.#state === state;
+  }
+
+  /** @param {'online' | 'offline' | 'closed'} state */
+  #enter(state) {
+    this.#state = state;
+    this.dispatchEvent(new Event(state));
   }
 
   /** @param {Element} iq */
@@ -326,8 +356,9 @@ function randomId(bytes) {
   return Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
+/** @returns {{promise: Promise<any>, resolve: (value: any) => void, reject: (error: Error) => void}} */
 function withResolvers() {
-  /** @type {(value: unknown) => void} */
+  /** @type {(value: any) => void} */
   let resolve = () => {};
   /** @type {(reason: Error) => void} */
   let reject = () => {};
