@@ -83,6 +83,27 @@ class JingleClient {
     return this.#incoming.shift();
   }
 
+  /**
+   * The full address at which a person can be called, as a contact list shows it: subscribes to
+   * the gateway address and waits for its presence.
+   */
+  async reach(address, patience = 10_000) {
+    this.client.subscribe(address);
+    const presence = await until(`presence of ${address}`, () => this.presences.findLast((known) => (
+      known.from.split('/')[0] === address && !known.type
+    )), { within: patience });
+    return presence.from;
+  }
+
+  /** Logs in again under the same address, after the connection was lost. */
+  async comeBack() {
+    const started = new Promise((resolve) => this.client.once('session:started', resolve));
+    this.client.connect();
+    await within('login', started, 20_000);
+    await this.client.getRoster();
+    this.client.sendPresence({ legacyCapabilities: this.client.disco.getCaps() });
+  }
+
   get hasIncoming() {
     return this.#incoming.length > 0;
   }

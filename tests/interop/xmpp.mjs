@@ -8,11 +8,12 @@ import WebSocket from 'ws';
 import { until, within } from './process.mjs';
 
 /**
- * Logs in with SASL PLAIN and binds `resource`. Nothing else is sent: no presence, no roster.
- * @param {{websocket: string, jid: string, password: string, resource?: string}} account
+ * Logs in, as a guest if `jid` is a domain, and binds `resource`. Nothing else is sent: no
+ * presence, no roster.
+ * @param {{websocket: string, jid: string, password?: string, resource?: string}} account
  */
 export async function connectXmpp({ websocket, jid, password, resource = 'script' }) {
-  const [user, domain] = jid.split('@');
+  const [domain, user] = jid.split('@').reverse();
   const socket = new WebSocket(websocket, 'xmpp');
   await within(`WebSocket to ${websocket}`, new Promise((resolve, reject) => {
     socket.once('open', resolve).once('error', reject);
@@ -21,8 +22,8 @@ export async function connectXmpp({ websocket, jid, password, resource = 'script
   const open = `<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='${domain}' version='1.0'/>`;
   client.send(open);
   await client.next('features', (stanza) => local(stanza) === 'features');
-  const plain = Buffer.from(`\0${user}\0${password}`).toString('base64');
-  client.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${plain}</auth>`);
+  const proof = user ? Buffer.from(`\0${user}\0${password}`).toString('base64') : '';
+  client.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='${user ? 'PLAIN' : 'ANONYMOUS'}'>${proof}</auth>`);
   await client.next('success', (stanza) => local(stanza) === 'success');
   client.send(open);
   await client.next('features', (stanza) => local(stanza) === 'features');
