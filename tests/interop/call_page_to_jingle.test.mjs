@@ -5,10 +5,11 @@ import test from 'node:test';
 
 import { PAGE_TONE, PEER_TONE, expectSoundBothWays } from './expect.mjs';
 import { until } from './process.mjs';
-import { openWorld } from './world.mjs';
+import { testWorld } from './world.mjs';
+
+const world = testWorld();
 
 test('a page calls a Jingle client with audio and video', async (t) => {
-  const world = await openWorld();
   const [juliet, romeo] = [await world.person('juliet'), await world.person('romeo')];
   const jingle = await world.jingle(romeo);
   const page = await world.page(juliet, { tone: PAGE_TONE });

@@ -1,14 +1,14 @@
 // A call that is declined ends for the caller, with that reason.
 
-import { test, before } from 'node:test';
+import test from 'node:test';
 
 import { PEER_TONE, expectPageEnded, expectPeerEnded } from './expect.mjs';
-import { openWorld } from './world.mjs';
+import { testWorld } from './world.mjs';
 
-let world; let juliet; let romeo; let jingle; let page;
+const world = testWorld();
+let juliet; let romeo; let jingle; let page;
 
-before(async () => {
-  world = await openWorld();
+world.before(async () => {
   [juliet, romeo] = [await world.person('juliet'), await world.person('romeo')];
   await world.befriend(juliet, romeo);
   page = await world.page(juliet);

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { test, before } from 'node:test';
+import test from 'node:test';
 
-import { openWorld } from './world.mjs';
+import { testWorld } from './world.mjs';
 import { local } from './xmpp.mjs';
 
 const INFO = 'http://jabber.org/protocol/disco#info';
@@ -14,10 +14,10 @@ const CALL_FEATURES = [
   'urn:xmpp:jingle:apps:rtp:audio', 'urn:xmpp:jingle:apps:rtp:video',
   'urn:xmpp:jingle:transports:ice-udp:1', 'urn:xmpp:jingle:apps:dtls:0',
 ];
-let world; let juliet; let romeo; let script; let address;
+const world = testWorld();
+let juliet; let romeo; let script; let address;
 
-before(async () => {
-  world = await openWorld();
+world.before(async () => {
   [juliet, romeo] = [await world.person('juliet'), await world.person('romeo')];
   await world.page(juliet);
   address = world.addressOf(juliet);

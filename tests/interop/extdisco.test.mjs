@@ -2,18 +2,18 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { test, before } from 'node:test';
+import test from 'node:test';
 import { promisify } from 'node:util';
 
 import { ownAddress } from './process.mjs';
-import { openWorld } from './world.mjs';
+import { testWorld } from './world.mjs';
 import { errorOf, local } from './xmpp.mjs';
 
 const SERVICES = `<services xmlns='urn:xmpp:extdisco:2'/>`;
-let world; let juliet; let client;
+const world = testWorld();
+let juliet; let client;
 
-before(async () => {
-  world = await openWorld();
+world.before(async () => {
   juliet = await world.person('juliet');
   client = await world.script(juliet);
 });

@@ -1,14 +1,14 @@
 // Whoever hangs up, the other end knows; so does a caller who gives up.
 
-import { test, before } from 'node:test';
+import test from 'node:test';
 
 import { connectPageToPeer, expectPageEnded, expectPeerEnded } from './expect.mjs';
-import { openWorld } from './world.mjs';
+import { testWorld } from './world.mjs';
 
-let world; let romeo; let jingle; let page;
+const world = testWorld();
+let romeo; let jingle; let page;
 
-before(async () => {
-  world = await openWorld();
+world.before(async () => {
   romeo = await world.person('romeo');
   jingle = await world.jingle(romeo);
   page = await world.page(await world.person('juliet'));

@@ -1,18 +1,18 @@
 // What any user can make a server deliver costs one stanza, never the link.
 
 import assert from 'node:assert/strict';
-import { test, before, afterEach } from 'node:test';
+import { afterEach, test } from 'node:test';
 
 import { PEER_TONE, connectPageToPeer, expectPeerEnded } from './expect.mjs';
 import { until } from './process.mjs';
-import { openWorld } from './world.mjs';
+import { testWorld } from './world.mjs';
 import { errorOf } from './xmpp.mjs';
 
 const INFO = `<query xmlns='http://jabber.org/protocol/disco#info'/>`;
-let world; let service; let address; let attacker; let link; let pid;
+const world = testWorld();
+let service; let address; let attacker; let link; let pid;
 
-before(async () => {
-  world = await openWorld();
+world.before(async () => {
   service = world.campana.service;
   const juliet = await world.person('juliet');
   address = world.addressOf(juliet);

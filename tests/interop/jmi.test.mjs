@@ -2,17 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { test, before, beforeEach } from 'node:test';
+import { beforeEach, test } from 'node:test';
 
 import { expectPageEnded } from './expect.mjs';
 import { JINGLE, JMI, audioContent, because, beAvailable, jingle, message, proposal } from './jmi-peer.mjs';
 import { until } from './process.mjs';
-import { openWorld } from './world.mjs';
+import { testWorld } from './world.mjs';
 
-let world; let juliet; let romeo; let phone; let page;
+const world = testWorld();
+let juliet; let romeo; let phone; let page;
 
-before(async () => {
-  world = await openWorld();
+world.before(async () => {
   [juliet, romeo] = [await world.person('juliet'), await world.person('romeo')];
   await world.befriend(juliet, romeo);
   phone = await world.script(romeo, { resource: 'phone' });

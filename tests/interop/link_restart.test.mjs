@@ -2,18 +2,18 @@
 // can still end the call.
 
 import assert from 'node:assert/strict';
-import { test, before } from 'node:test';
+import test from 'node:test';
 
 import {
   PAGE_TONE, PEER_TONE, connectPageToPeer, expectPageEnded, expectPeerEnded, expectSoundBothWays,
 } from './expect.mjs';
 import { accepts, until } from './process.mjs';
-import { openWorld } from './world.mjs';
+import { testWorld } from './world.mjs';
 
-let world; let romeo; let jingle; let page;
+const world = testWorld();
+let romeo; let jingle; let page;
 
-before(async () => {
-  world = await openWorld();
+world.before(async () => {
   romeo = await world.person('romeo');
   jingle = await world.jingle(romeo);
   page = await world.page(await world.person('juliet'), { tone: PAGE_TONE });

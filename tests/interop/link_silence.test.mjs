@@ -4,12 +4,13 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { sleep } from './process.mjs';
-import { openWorld } from './world.mjs';
+import { testWorld } from './world.mjs';
 
 const SECONDS = Number(process.env.SILENCE_SECONDS ?? 180);
 
+const world = testWorld();
+
 test(`the link survives ${SECONDS} s of silence`, { timeout: (SECONDS + 60) * 1000 }, async () => {
-  const world = await openWorld();
   const link = world.campana.link();
   assert.notEqual(link, '');
   const end = Date.now() + SECONDS * 1000;

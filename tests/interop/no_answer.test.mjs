@@ -1,17 +1,17 @@
 // A call that nobody answers ends for both after call.ring_timeout.
 
 import assert from 'node:assert/strict';
-import { test, before } from 'node:test';
+import test from 'node:test';
 
 import { PEER_TONE, expectPageEnded, expectPeerEnded } from './expect.mjs';
 import { until } from './process.mjs';
-import { openWorld } from './world.mjs';
+import { testWorld } from './world.mjs';
 
 const RING_TIMEOUT = 2;
-let world; let juliet; let romeo; let jingle; let page;
+const world = testWorld({ config: { call: { ring_timeout: RING_TIMEOUT } } });
+let juliet; let romeo; let jingle; let page;
 
-before(async () => {
-  world = await openWorld({ config: { call: { ring_timeout: RING_TIMEOUT } } });
+world.before(async () => {
   [juliet, romeo] = [await world.person('juliet'), await world.person('romeo')];
   await world.befriend(juliet, romeo);
   page = await world.page(juliet);

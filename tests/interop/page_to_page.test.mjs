@@ -1,13 +1,14 @@
 // Two people in browsers call each other.
 
-import { test } from 'node:test';
+import test from 'node:test';
 
 import { PAGE_TONE, PEER_TONE, expectPageEnded } from './expect.mjs';
 import { until } from './process.mjs';
-import { openWorld } from './world.mjs';
+import { testWorld } from './world.mjs';
+
+const world = testWorld();
 
 test('a page calls a page with audio and video', async () => {
-  const world = await openWorld();
   const [juliet, romeo] = [await world.person('juliet'), await world.person('romeo')];
   const caller = await world.page(juliet, { tone: PAGE_TONE });
   const callee = await world.page(romeo, { tone: PEER_TONE });

@@ -5,10 +5,11 @@ import test from 'node:test';
 
 import { PAGE_TONE, connectPageToPeer, expectSoundBothWays } from './expect.mjs';
 import { ownAddress } from './process.mjs';
-import { openWorld } from './world.mjs';
+import { testWorld } from './world.mjs';
+
+const world = testWorld();
 
 test('a page that may only relay calls a Jingle client', async (t) => {
-  const world = await openWorld();
   const romeo = await world.person('romeo');
   const jingle = await world.jingle(romeo);
   const page = await world.page(await world.person('juliet'), { tone: PAGE_TONE });

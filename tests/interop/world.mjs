@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after } from 'node:test';
+import { after, before } from 'node:test';
 
 import { launchBrowser } from './browser.mjs';
 import { startCampana } from './campana.mjs';
@@ -13,25 +13,32 @@ import { connectJingle } from './jingle.mjs';
 import { connectXmpp } from './xmpp.mjs';
 
 /**
- * A world of its own for one test file: everything is ended when the file's tests are over.
+ * A world of its own for one test file: made before its first test, ended after its last.
  * @param {{config?: object}} [options] `config` is laid over Campana's configuration
  */
-export async function openWorld({ config } = {}) {
-  const world = new World(mkdtempSync(path.join(tmpdir(), 'campana-test-')));
+export function testWorld({ config } = {}) {
+  const world = new World();
+  before(async () => {
+    await world.open(config);
+    for (const prepare of world.preparations) await prepare();
+  });
   after(() => world.close());
-  await world.open(config);
   return world;
 }
 
 export class World {
+  /** What runs before the first test: hooks of their own would not wait for each other. */
+  preparations = [];
   #browser;
   #closing = [];
 
-  constructor(dir) {
-    this.dir = dir;
+  before(prepare) {
+    this.preparations.push(prepare);
   }
 
   async open(config) {
+    const name = path.basename(process.argv[1] ?? 'world', '.test.mjs');
+    this.dir = mkdtempSync(path.join(KEPT ?? tmpdir(), `campana-${name}-`));
     mkdirSync(path.join(this.dir, 'server'), { recursive: true });
     this.server = await startEjabberd({ dir: path.join(this.dir, 'server') });
     this.campana = await startCampana({
@@ -82,7 +89,9 @@ export class World {
     await this.#browser?.close().catch(() => {});
     await this.campana?.stop();
     await this.server?.stop();
-    if (process.env.CAMPANA_KEEP) process.stderr.write(`kept: ${this.dir}\n`);
-    else rmSync(this.dir, { recursive: true, force: true });
+    if (!KEPT) rmSync(this.dir, { recursive: true, force: true });
   }
 }
+
+/** Where the directories of all worlds stay, with their logs; without it they are removed. */
+const KEPT = process.env.CAMPANA_TEST_DIR;
