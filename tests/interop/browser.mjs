@@ -20,7 +20,7 @@ export async function launchBrowser() {
   if (ownAddress() === '127.0.0.1') args.push('--allow-loopback-in-peer-connection');
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args,
-    timeout: 60_000,
+    timeout: 60_000, handleSIGINT: false,
   });
   return {
     context,

@@ -13,7 +13,10 @@ import os from 'node:os';
  * @param {{env?: object, cwd?: string, log: string}} options
  */
 export function start(command, args, { env = process.env, cwd, log }) {
-  const child = spawn(command, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  // In a group of its own: a Ctrl-C in the terminal is for us, who then end it in order.
+  const child = spawn(command, args, {
+    env, cwd, stdio: ['ignore', 'pipe', 'pipe'], detached: true,
+  });
   const file = createWriteStream(log, { flags: 'a' });
   const started = {
     pid: child.pid,

@@ -14,12 +14,13 @@ import { connectXmpp } from './xmpp.mjs';
 
 /**
  * A world of its own for one test file: made before its first test, ended after its last.
- * @param {{config?: object}} [options] `config` is laid over Campana's configuration
+ * @param {{config?: object, startServer?: Function}} [options] `config` is laid over Campana's
+ *   configuration; the server is ejabberd if none is given
  */
-export function testWorld({ config } = {}) {
+export function testWorld(options) {
   const world = new World();
   before(async () => {
-    await world.open(config);
+    await world.open(options);
     for (const prepare of world.preparations) await prepare();
   });
   after(() => world.close());
@@ -36,11 +37,12 @@ export class World {
     this.preparations.push(prepare);
   }
 
-  async open(config) {
-    const name = path.basename(process.argv[1] ?? 'world', '.test.mjs');
-    this.dir = mkdtempSync(path.join(KEPT ?? tmpdir(), `campana-${name}-`));
+  async open({ config, startServer = startEjabberd } = {}) {
+    const name = path.basename(process.argv[1] ?? 'world').replace(/\..*$/, '');
+    const base = process.env.CAMPANA_TEST_DIR ?? tmpdir();
+    this.dir = mkdtempSync(path.join(base, `campana-${name}-`));
     mkdirSync(path.join(this.dir, 'server'), { recursive: true });
-    this.server = await startEjabberd({ dir: path.join(this.dir, 'server') });
+    this.server = await startServer({ dir: path.join(this.dir, 'server') });
     this.campana = await startCampana({
       dir: path.join(this.dir, 'campana'), server: this.server, config,
     });
@@ -89,9 +91,7 @@ export class World {
     await this.#browser?.close().catch(() => {});
     await this.campana?.stop();
     await this.server?.stop();
-    if (!KEPT) rmSync(this.dir, { recursive: true, force: true });
+    // Where a place was given, the logs stay.
+    if (!process.env.CAMPANA_TEST_DIR) rmSync(this.dir, { recursive: true, force: true });
   }
 }
-
-/** Where the directories of all worlds stay, with their logs; without it they are removed. */
-const KEPT = process.env.CAMPANA_TEST_DIR;
