@@ -145,8 +145,15 @@ class WebDevice {
     });
   }
 
+  /** Closes the tab as a person does: the page may say good-bye. */
+  async leave() {
+    const closed = new Promise((resolve) => this.page.once('close', resolve));
+    await this.page.close({ runBeforeUnload: true });
+    await closed;
+  }
+
   close() {
-    return this.page.close({ runBeforeUnload: false });
+    return this.page.close();
   }
 }
 

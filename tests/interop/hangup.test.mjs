@@ -38,6 +38,6 @@ test('the page gives up before the answer', async () => {
 test('the page closes in mid-call', async () => {
   const other = await world.page(await world.person('nurse'));
   const call = await connectPageToPeer(world, other, jingle, romeo);
-  await other.close();
+  await other.leave();
   await expectPeerEnded(call, 'gone');
 });
