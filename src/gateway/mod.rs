@@ -1,1 +1,1 @@
-//! The whole XMPP face as one engine.
+//! The whole XMPP face as one engine: routes each stanza to the engine it belongs to.

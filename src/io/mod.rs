@@ -4,3 +4,5 @@
     clippy::disallowed_types,
     reason = "this is the I/O shell"
 )]
+
+pub mod turn;
