@@ -23,6 +23,7 @@ use serde::Deserialize;
 use toml::Table;
 
 use self::source::Source;
+use crate::credentials::extdisco::External;
 use crate::io::run;
 use crate::telemetry::LogConfig;
 
@@ -112,12 +113,30 @@ impl Config {
                 drain_timeout: Duration::from_secs(top.drain_timeout),
                 component,
                 turn,
+                call: source.section("call", &[]),
+                access: source.section("access", &[]),
                 limits: source.section("limits", &[]),
+                ice: ice(source),
                 http: source.section("http", &["admin_token"]),
             },
             log: source.section("log", &[]),
         }
     }
+}
+
+/// `[[ice]]`, each with a URL that can be used.
+fn ice(source: &mut Source) -> Vec<External> {
+    let servers: Vec<External> = source.list("ice", &["secret"]);
+    for server in servers.iter().filter(|server| server.service().is_none()) {
+        source.problem(
+            "ice.url",
+            format!(
+                "is {:?}, should be such as \"turn:turn.example.org:3478?transport=udp\"",
+                server.url
+            ),
+        );
+    }
+    servers
 }
 
 /// The keys above all sections.

@@ -81,29 +81,6 @@ impl Source {
         self.read(Some(section), values, secrets)
     }
 
-    /// Reads `[section]` into two types that share it.
-    pub(super) fn shared_section<A: Keys + Default, B: Keys + Default>(
-        &mut self,
-        section: &'static str,
-    ) -> (A, B) {
-        let mut rest = self.take(section);
-        let mine: Table = fields_of::<A>()
-            .iter()
-            .filter_map(|key| rest.remove_entry(*key))
-            .collect();
-        let environment = self.environment.clone();
-        let fields = fields_of::<A>();
-        let (first, second) = environment.into_iter().partition(|(path, _)| {
-            matches!(path.as_slice(), [head, key, ..] if head == section && fields.contains(&key.as_str()))
-        });
-        self.environment = first;
-        let a = self.read(Some(section), mine, &[]);
-        let mut left = std::mem::replace(&mut self.environment, second);
-        let b = self.read(Some(section), rest, &[]);
-        self.environment.append(&mut left);
-        (a, b)
-    }
-
     /// Reads every `[[section]]` into a `T`.
     pub(super) fn list<T: Keys + Default>(
         &mut self,

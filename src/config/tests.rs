@@ -47,7 +47,10 @@ fn the_example_is_right_with_its_commented_keys_too() {
     assert_eq!(component.jid, "call.example.org");
     // Where a commented key has a default, it is that.
     let defaults = crate::io::link::Config::default();
-    assert_eq!((component.server, component.tls), (defaults.server, defaults.tls));
+    assert_eq!(
+        (component.server, component.tls),
+        (defaults.server, defaults.tls)
+    );
     let turn = config.run.turn.unwrap();
     let defaults = crate::turn::Config::default();
     assert_eq!(

@@ -7,9 +7,10 @@ mod state;
 mod tests;
 
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -24,13 +25,13 @@ use self::state::turn_secret;
 use super::http::{self, Health};
 use super::link::{self, Link};
 use super::turn;
-use crate::credentials::Secrets;
+use crate::credentials::{Secrets, extdisco};
+use crate::gateway::{self, Gateway};
 use crate::telemetry::LinkCounters;
-use crate::xml;
+use crate::{call, presence};
 
-pub use engine::{Engine, Output};
 pub use drive::unix;
-
+pub use engine::{Engine, Output};
 
 /// What runs: the parts that were asked for, each with its own configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,8 +44,14 @@ pub struct Config {
     pub component: Option<link::Config>,
     /// STUN and TURN, unless they are served elsewhere.
     pub turn: Option<crate::turn::Config>,
-    /// Bounds of stanzas.
-    pub limits: xml::Limits,
+    /// The times of a call.
+    pub call: call::Config,
+    /// Who may call whom.
+    pub access: presence::Config,
+    /// Bounds of what peers can make grow.
+    pub limits: gateway::Limits,
+    /// STUN and TURN servers beside our own.
+    pub ice: Vec<extdisco::External>,
     /// Health and the page.
     pub http: http::Config,
 }
@@ -102,16 +109,29 @@ async fn serve(config: Config) -> Result<(), Error> {
         .component
         .as_ref()
         .map(|component| component.jid.clone());
+    let mut ice = Vec::new();
     let turn = match &config.turn {
         None => None,
-        Some(turn) => Some(turn::start(turn, turn_secrets(turn, &config.state_dir)?)?),
+        Some(turn) => {
+            let secrets = turn_secrets(turn, &config.state_dir)?;
+            let service = turn::start(turn, secrets.clone())?;
+            ice.extend(own_ice(turn, service.listening(), &secrets.current));
+            Some(service)
+        }
     };
+    ice.extend(config.ice.iter().filter_map(extdisco::External::service));
     for listen in turn.iter().flat_map(turn::Service::listening) {
         info!(listen.addr = %listen, "turn listening");
     }
+    let gateway = gateway_config(&config, ice);
     let link = match config.component {
         None => None,
-        Some(component) => Some(Link::new(component, config.limits, counters, &mut rng)?),
+        Some(component) => Some(Link::new(
+            component,
+            config.limits.xml(),
+            counters,
+            &mut rng,
+        )?),
     };
     let health = Health::new(link.as_ref().map(Link::status));
     let server = http::Server::bind(&config.http, service.as_deref(), health.clone())
@@ -126,14 +146,14 @@ async fn serve(config: Config) -> Result<(), Error> {
         while stopped.changed().await.is_ok() {}
     }));
 
-    match link {
+    match link.zip(gateway) {
         None => {
             info!("No [component] is configured: running without XMPP");
             signals.stop().await;
             health.drain();
         }
-        Some(link) => {
-            let mut engine = Silence;
+        Some((link, gateway)) => {
+            let mut engine = Gateway::new(gateway, Instant::now(), unix(), seed()?);
             drive(
                 &mut engine,
                 link,
@@ -168,10 +188,56 @@ pub fn turn_secrets(config: &crate::turn::Config, state_dir: &Path) -> Result<Se
     let current = match &config.secret {
         Some(secret) => secret.clone(),
         None => turn_secret(state_dir)
-            .map_err(|source| Error::Secret { state_dir: state_dir.to_owned(), source })?
+            .map_err(|source| Error::Secret {
+                state_dir: state_dir.to_owned(),
+                source,
+            })?
             .into(),
     };
-    Ok(Secrets { current, previous: config.previous_secret.clone() })
+    Ok(Secrets {
+        current,
+        previous: config.previous_secret.clone(),
+    })
+}
+
+/// What the gateway is told; `None` without a component.
+fn gateway_config(config: &Config, ice: Vec<extdisco::Service>) -> Option<gateway::Config> {
+    let service = config.component.as_ref()?.jid.parse().ok()?;
+    let turn = config.turn.clone().unwrap_or_default();
+    Some(gateway::Config {
+        service,
+        call: config.call,
+        access: config.access.clone(),
+        limits: config.limits,
+        ice,
+        credential_ttl: turn.credential_ttl,
+        credential_domains: turn.credential_domains,
+    })
+}
+
+/// Our own listeners, as people are told of them.
+fn own_ice(
+    config: &crate::turn::Config,
+    listening: &[crate::turn::Listen],
+    secret: &crate::credentials::Secret,
+) -> Vec<extdisco::Service> {
+    let mut services = Vec::new();
+    for listen in listening {
+        let same_family = |ip: &IpAddr| ip.is_ipv4() == listen.address.is_ipv4();
+        let Some(host) = config.relay_addresses().into_iter().find(same_family) else {
+            continue;
+        };
+        let service = |kind, secret| extdisco::Service {
+            kind,
+            host: host.to_string(),
+            port: listen.address.port(),
+            transport: extdisco::Transport::Udp,
+            secret,
+        };
+        services.push(service(extdisco::Kind::Stun, None));
+        services.push(service(extdisco::Kind::Turn, Some(secret.clone())));
+    }
+    services
 }
 
 /// SIGTERM, SIGINT and SIGHUP.
@@ -203,24 +269,6 @@ impl Signals {
     }
 }
 
-struct Silence;
-
-impl Engine for Silence {
-    fn handle_link_up(&mut self, _: std::time::Instant) {}
-    fn handle_link_down(&mut self, _: std::time::Instant) {}
-    fn handle_stanza(&mut self, _: std::time::Instant, _: xml::Document) {}
-    fn handle_bad_stanza(&mut self, _: std::time::Instant, _: xml::BadStanza) {}
-    fn handle_timeout(&mut self, _: std::time::Instant) {}
-    fn handle_wall_clock(&mut self, _: std::time::Instant, _: u64) {}
-    fn handle_drain(&mut self, _: std::time::Instant, _: std::time::Instant) {}
-    fn poll_output(&mut self) -> Output {
-        Output::Timeout(None)
-    }
-    fn has_calls(&self) -> bool {
-        false
-    }
-}
-
 fn seed() -> io::Result<[u8; 32]> {
     let mut seed = [0; 32];
     SystemRandom::new()
@@ -236,7 +284,10 @@ impl Default for Config {
             drain_timeout: Duration::from_secs(60),
             component: None,
             turn: None,
-            limits: xml::Limits::default(),
+            call: call::Config::default(),
+            access: presence::Config::default(),
+            limits: gateway::Limits::default(),
+            ice: Vec::new(),
             http: http::Config::default(),
         }
     }
