@@ -4,3 +4,8 @@
     clippy::disallowed_types,
     reason = "this is the I/O shell"
 )]
+
+pub mod http;
+pub mod link;
+pub mod run;
+pub mod turn;

@@ -14,6 +14,7 @@ pub mod grouping;
 pub mod hdrext;
 pub mod ice_udp;
 pub mod info;
+pub mod message;
 pub mod reason;
 pub mod rtcp_fb;
 pub mod rtp;

@@ -6,9 +6,7 @@ use crate::sdp::{self, Attribute, Candidate, Direction, IcePwd, IceUfrag, Media,
 
 use super::to_jingle::{Name, names, sections, tags};
 use super::to_sdp::{Part, empty, groups, mids, parts, session_level, usable};
-use super::{
-    Dialect, Kind, Refusal, Report, Trickle, Why, answer, browser, candidate, transport,
-};
+use super::{Dialect, Kind, Refusal, Report, Trickle, Why, answer, browser, candidate, transport};
 
 /// What a Jingle leg has agreed on so far.
 ///
@@ -83,7 +81,11 @@ impl Session {
             })
             .collect();
         let mut jingle = Jingle::new(Action::SessionInitiate, sid.clone());
-        jingle.contents = mapped.contents.into_iter().map(|(_, content)| content).collect();
+        jingle.contents = mapped
+            .contents
+            .into_iter()
+            .map(|(_, content)| content)
+            .collect();
         jingle.groups = mapped.groups;
         jingle.extra = mapped.extra;
         let session = Self {
@@ -118,7 +120,10 @@ impl Session {
             .zip(&mids)
             .map(|(content, mid)| Section {
                 mid: mid.clone(),
-                name: Name { creator: content.creator, name: content.name.clone() },
+                name: Name {
+                    creator: content.creator,
+                    name: content.name.clone(),
+                },
                 live: true,
             })
             .collect();
@@ -163,7 +168,11 @@ impl Session {
         let mut report = Report::default();
         let offer = self.describe_offer(&mut Report::default())?;
         browser::fits(&answer, &offer)?;
-        let names: Vec<_> = self.sections.iter().map(|section| section.name.clone()).collect();
+        let names: Vec<_> = self
+            .sections
+            .iter()
+            .map(|section| section.name.clone())
+            .collect();
         let kind = Kind::Answer;
         let mut mapped = sections(&answer, &names, self.role, kind, self.dialect, &mut report)?;
         let Some((_, tag)) = mapped.contents.first().cloned() else {
@@ -176,7 +185,11 @@ impl Session {
             section.live = mapped.contents.iter().any(|(own, _)| *own == index);
         }
         let mut jingle = Jingle::new(Action::SessionAccept, self.sid.clone());
-        jingle.contents = mapped.contents.into_iter().map(|(_, content)| content).collect();
+        jingle.contents = mapped
+            .contents
+            .into_iter()
+            .map(|(_, content)| content)
+            .collect();
         for transport in jingle.contents.iter_mut().filter_map(Content::ice_mut) {
             transport.flavour = self.flavour;
         }
@@ -197,7 +210,10 @@ impl Session {
         remote.contents = usable(accept, &mut report)?.into_iter().cloned().collect();
         // A peer that does not repeat the creator rightly still means the content of that name.
         remote.contents.retain(|content| {
-            let known = self.sections.iter().any(|own| own.live && own.name.name == content.name);
+            let known = self
+                .sections
+                .iter()
+                .any(|own| own.live && own.name.name == content.name);
             if !known {
                 report.note(Some(&content.name), "content", Why::NotOffered);
             }
@@ -244,14 +260,17 @@ impl Session {
             Ok(parts) => parts,
             Err(refusal) => return Some(refusal),
         };
-        parts.iter().find(|part| !part.ready.is_complete()).map(|part| {
-            let name = part.content.name.clone();
-            if part.ready.ufrag.is_some() && part.ready.pwd.is_some() {
-                Refusal::NoDtls(name)
-            } else {
-                Refusal::Credentials(name)
-            }
-        })
+        parts
+            .iter()
+            .find(|part| !part.ready.is_complete())
+            .map(|part| {
+                let name = part.content.name.clone();
+                if part.ready.ufrag.is_some() && part.ready.pwd.is_some() {
+                    Refusal::NoDtls(name)
+                } else {
+                    Refusal::Credentials(name)
+                }
+            })
     }
 
     /// The browser's candidates, as many as are at hand, become one transport-info; `None` when
@@ -281,7 +300,9 @@ impl Session {
         self.report.dropped.append(&mut report.dropped);
         contents.retain(|content| {
             content.extra.is_some()
-                || content.ice().is_some_and(|ice| ice.gathering_complete || !ice.candidates.is_empty())
+                || content
+                    .ice()
+                    .is_some_and(|ice| ice.gathering_complete || !ice.candidates.is_empty())
         });
         if contents.is_empty() {
             return Ok(None);
@@ -313,7 +334,11 @@ impl Session {
             if let (Some(current), Some(own)) = (&current, &ice.ufrag)
                 && current != own
             {
-                report.note(Some(&content.name), "candidates of other credentials", Why::Meaningless);
+                report.note(
+                    Some(&content.name),
+                    "candidates of other credentials",
+                    Why::Meaningless,
+                );
                 continue;
             }
             let ufrag = ice.ufrag.clone().or(current);
@@ -352,7 +377,10 @@ impl Session {
         let remote = self.remote.as_ref()?;
         let mut jingle = Jingle::new(Action::ContentRemove, self.sid.clone());
         for (section, media) in self.sections.iter().zip(&answer.media) {
-            let accepted = remote.contents.iter().any(|own| own.name == section.name.name);
+            let accepted = remote
+                .contents
+                .iter()
+                .any(|own| own.name == section.name.name);
             if media.is_rejected() && accepted {
                 let Name { creator, name } = section.name.clone();
                 jingle.contents.push(Content::new(creator, name));
@@ -401,7 +429,11 @@ impl Session {
         };
         match (&self.local, &self.remote) {
             (Some(local), _) => {
-                local.media.iter().filter(|own| !own.is_rejected()).for_each(|own| add(&own.kind));
+                local
+                    .media
+                    .iter()
+                    .filter(|own| !own.is_rejected())
+                    .for_each(|own| add(&own.kind));
             }
             (None, Some(remote)) => remote
                 .contents
@@ -425,42 +457,68 @@ impl Session {
     pub fn mid_of(&self, name: &str) -> Option<String> {
         let find = |name: &str| self.sections.iter().position(|own| own.name.name == name);
         let index = find(name).or_else(|| find(name.strip_prefix("mid")?))?;
-        self.sections.get(index)?.mid_text().or_else(|| Some(index.to_string()))
+        self.sections
+            .get(index)?
+            .mid_text()
+            .or_else(|| Some(index.to_string()))
     }
 
     fn describe_offer(&self, report: &mut Report) -> Result<sdp::Session, Refusal> {
-        let remote = self.remote.as_ref().ok_or(Refusal::Unfit("there is no offer"))?;
+        let remote = self
+            .remote
+            .as_ref()
+            .ok_or(Refusal::Unfit("there is no offer"))?;
         let contents: Vec<_> = remote.contents.iter().collect();
-        let mids: Vec<_> = self.sections.iter().map(|section| section.mid.clone()).collect();
+        let mids: Vec<_> = self
+            .sections
+            .iter()
+            .map(|section| section.mid.clone())
+            .collect();
         let parts = parts(&contents, &mids, &remote.groups, report)?;
         let mut session = empty(&self.sid, 1);
         for part in &parts {
             let owner = self.role.other();
-            session.media.push(part.media(owner, Kind::Offer, self.dialect, report)?);
+            session
+                .media
+                .push(part.media(owner, Kind::Offer, self.dialect, report)?);
         }
         session.attributes = groups(&remote.groups, &parts, report);
-        session.attributes.extend(session_level(remote.extra.as_ref(), report));
+        session
+            .attributes
+            .extend(session_level(remote.extra.as_ref(), report));
         Ok(session)
     }
 
     fn describe_answer(&self, report: &mut Report) -> Result<sdp::Session, Refusal> {
         let none = Refusal::Unfit("there is no answer");
-        let (Some(offer), Some(remote)) = (&self.local, &self.remote) else { return Err(none) };
+        let (Some(offer), Some(remote)) = (&self.local, &self.remote) else {
+            return Err(none);
+        };
         let contents: Vec<_> = remote.contents.iter().collect();
         let mids: Vec<_> = contents
             .iter()
-            .map(|content| self.by_name(&content.name).and_then(|section| section.mid.clone()))
+            .map(|content| {
+                self.by_name(&content.name)
+                    .and_then(|section| section.mid.clone())
+            })
             .collect();
         let parts = parts(&contents, &mids, &remote.groups, report)?;
-        let direction = offer.attributes.iter().find_map(|attribute| match attribute {
-            Attribute::Direction(direction) => Some(*direction),
-            _ => None,
-        });
-        let offered_groups = offer.groups().any(|group| group.semantics.as_str() == BUNDLE);
+        let direction = offer
+            .attributes
+            .iter()
+            .find_map(|attribute| match attribute {
+                Attribute::Direction(direction) => Some(*direction),
+                _ => None,
+            });
+        let offered_groups = offer
+            .groups()
+            .any(|group| group.semantics.as_str() == BUNDLE);
         let mut session = empty(&self.sid, 1);
         let mut last = Refusal::UnsupportedApplications;
         for (section, offered) in self.sections.iter().zip(&offer.media) {
-            let part = parts.iter().find(|part| part.content.name == section.name.name);
+            let part = parts
+                .iter()
+                .find(|part| part.content.name == section.name.name);
             let kept = part.map(|part| self.answered(part, offered, direction, report));
             let media = match kept {
                 Some(Ok(media)) => media,
@@ -480,7 +538,9 @@ impl Session {
         if session.media.iter().all(Media::is_rejected) {
             return Err(last);
         }
-        session.attributes.extend(session_level(remote.extra.as_ref(), report));
+        session
+            .attributes
+            .extend(session_level(remote.extra.as_ref(), report));
         Ok(session)
     }
 
@@ -493,7 +553,14 @@ impl Session {
     ) -> Result<Media, Refusal> {
         let mut media = part.media(self.role.other(), Kind::Answer, self.dialect, report)?;
         let name = &part.content.name;
-        answer::fit(&mut media, offered, direction, part.tag.is_some(), name, report)?;
+        answer::fit(
+            &mut media,
+            offered,
+            direction,
+            part.tag.is_some(),
+            name,
+            report,
+        )?;
         Ok(media)
     }
 
@@ -505,7 +572,10 @@ impl Session {
             let bundled = parts
                 .iter()
                 .any(|part| part.content.name == section.name.name && part.tag.is_some());
-            let live = answer.media.get(index).is_some_and(|media| !media.is_rejected());
+            let live = answer
+                .media
+                .get(index)
+                .is_some_and(|media| !media.is_rejected());
             if live && (bundled || members.is_empty() && parts.iter().all(|p| p.tag.is_none())) {
                 members.push(index);
             }
@@ -513,16 +583,20 @@ impl Session {
         let peer = self.remote.iter().flat_map(|remote| &remote.groups);
         if let Some(group) = peer.into_iter().find(|group| group.semantics == BUNDLE) {
             let place = |index: &usize| {
-                let name = self.sections.get(*index).map(|section| section.name.name.as_str());
-                group.contents.iter().position(|own| Some(own.as_str()) == name)
+                let name = self
+                    .sections
+                    .get(*index)
+                    .map(|section| section.name.name.as_str());
+                group
+                    .contents
+                    .iter()
+                    .position(|own| Some(own.as_str()) == name)
             };
             members.sort_by_key(place);
         }
         if self.policy == BundlePolicy::Max {
             let offer = self.local.as_ref()?;
-            for (index, (media, offered)) in
-                answer.media.iter_mut().zip(&offer.media).enumerate()
-            {
+            for (index, (media, offered)) in answer.media.iter_mut().zip(&offer.media).enumerate() {
                 if !members.contains(&index) {
                     *media = answer::rejected(offered);
                 }
@@ -580,8 +654,16 @@ impl Session {
             report.note(Some(name), "candidate", Why::Malformed);
             return;
         };
-        if own.ufrag.as_deref().is_some_and(|own| !own.is_empty() && own != ufrag.as_str()) {
-            report.note(Some(name), "candidate of other credentials", Why::Meaningless);
+        if own
+            .ufrag
+            .as_deref()
+            .is_some_and(|own| !own.is_empty() && own != ufrag.as_str())
+        {
+            report.note(
+                Some(name),
+                "candidate of other credentials",
+                Why::Meaningless,
+            );
             return;
         }
         let mapped = candidate.map(|own| candidate::to_jingle(&own, Some(ufrag), self.dialect));
@@ -607,8 +689,14 @@ impl Session {
 
     fn end_of_candidates(&self, content: &mut Content, report: &mut Report) {
         if self.dialect.extension && self.flavour == Flavour::IceUdp {
-            let attributes = vec![extra::Attribute { name: END.to_owned(), value: None }];
-            content.extra = Some(extra::SectionExtra { attributes, ..Default::default() });
+            let attributes = vec![extra::Attribute {
+                name: END.to_owned(),
+                value: None,
+            }];
+            content.extra = Some(extra::SectionExtra {
+                attributes,
+                ..Default::default()
+            });
         } else if self.dialect.gathering_complete || self.flavour == Flavour::Ice {
             if let Some(ice) = content.ice_mut() {
                 ice.gathering_complete = true;
@@ -643,7 +731,10 @@ impl Session {
     fn remote_ufrag(&self, name: &str) -> Option<String> {
         let remote = self.remote.as_ref()?;
         let of = |name: &str| {
-            let content = remote.contents.iter().find(|content| content.name == name)?;
+            let content = remote
+                .contents
+                .iter()
+                .find(|content| content.name == name)?;
             content.ice()?.ufrag.clone()
         };
         of(name).or_else(|| {
@@ -656,11 +747,18 @@ impl Session {
 
     /// Whether RTCP goes with RTP: agreed on, or offered by a browser, which all get it.
     fn is_muxed(&self, index: usize) -> bool {
-        let Some(section) = self.sections.get(index) else { return false };
+        let Some(section) = self.sections.get(index) else {
+            return false;
+        };
         let remote = self
             .remote
             .as_ref()
-            .and_then(|remote| remote.contents.iter().find(|own| own.name == section.name.name))
+            .and_then(|remote| {
+                remote
+                    .contents
+                    .iter()
+                    .find(|own| own.name == section.name.name)
+            })
             .and_then(Content::rtp)
             .is_none_or(|rtp| rtp.rtcp_mux);
         let local = self
@@ -693,11 +791,16 @@ impl Session {
     fn index_of(&self, creator: Role, name: &str) -> Option<usize> {
         let exact = |own: &Section| own.name.name == name && own.name.creator == creator;
         let near = |own: &Section| own.name.name == name;
-        self.sections.iter().position(exact).or_else(|| self.sections.iter().position(near))
+        self.sections
+            .iter()
+            .position(exact)
+            .or_else(|| self.sections.iter().position(near))
     }
 
     fn by_name(&self, name: &str) -> Option<&Section> {
-        self.sections.iter().find(|section| section.name.name == name)
+        self.sections
+            .iter()
+            .find(|section| section.name.name == name)
     }
 
     /// Takes over what a transport-info says beside candidates.
@@ -734,7 +837,9 @@ impl Section {
 
 /// Adds to a content what a transport-info knew of its transport.
 fn merge(content: &mut Content, info: &Content) {
-    let (Some(own), Some(info)) = (content.ice_mut(), info.ice()) else { return };
+    let (Some(own), Some(info)) = (content.ice_mut(), info.ice()) else {
+        return;
+    };
     if own.ufrag.is_none() || own.pwd.is_none() {
         own.ufrag.clone_from(&info.ufrag);
         own.pwd.clone_from(&info.pwd);

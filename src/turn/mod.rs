@@ -1,1 +1,41 @@
-//! The TURN server engine.
+//! The STUN and TURN server as an engine without I/O: RFC 8489 (Binding, long-term credentials) and
+//! RFC 8656 over UDP relays, IPv4, IPv6 and dual allocations.
+//!
+//! ```text
+//!             handle_datagram ─┐                       ┌─ Verdict: what becomes of this datagram,
+//!        handle_peer_datagram ─┤        Server         ├─   in the caller's own buffer, no queue
+//!         handle_relay_opened ─┤  allocations, ports,  │
+//!  handle_timeout, _wall_clock ┤  permissions, quotas  ├─ poll_output: rare effects, the next deadline
+//!            drop_allocations ─┘                       ┘
+//! ```
+//!
+//! The hot path, ChannelData and Send and what peers send, is answered with a [`Verdict`] that names
+//! a range of the buffer the datagram was received into: nothing is copied, queued or allocated. What
+//! is rare, opening and closing relay sockets, comes out of [`Server::poll_output`].
+//!
+//! Deviations and decisions:
+//! - RFC 8656 §7.2 item 4: DONT-FRAGMENT is treated as unknown, since DF is not set per packet.
+//! - RFC 8656 §5 wants SOFTWARE in replies; it is left out, as it only helps attackers.
+//! - §11.5 (ICMP) is not done.
+//! - RFC 8489 §9.2: USERHASH is refused, since TURN REST passwords are derived from the name.
+//! - A user name that expires while it holds an allocation keeps that allocation: RFC 8656 §5 wants
+//!   the same name for all requests, so a client could not renew it without losing the call.
+
+mod allocate;
+mod allocation;
+mod auth;
+mod config;
+mod counters;
+mod limiter;
+mod policy;
+mod ports;
+mod quota;
+mod relay;
+mod requests;
+mod server;
+mod table;
+
+pub use allocation::{FiveTuple, RelayId, Transport};
+pub use config::{Config, Listen, ParseError, PortRange, Problem};
+pub use counters::{AuthFailures, Counters, Drops, Traffic};
+pub use server::{HEADROOM, OpenError, Output, Server, Site, TAILROOM, Verdict};

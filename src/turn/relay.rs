@@ -1,0 +1,210 @@
+//! The data path: ChannelData and Send one way, datagrams of peers the other way, and the short cut
+//! between two relays of ours.
+
+use std::{net::SocketAddr, ops::Range, time::Instant};
+
+use rand::RngExt;
+
+use super::{FiveTuple, RelayId, Server, Verdict, allocation::Side, server::HEADROOM};
+use crate::stun::{
+    Attribute, AttributeType, CHANNEL_HEADER, ChannelData, Message, TransactionId,
+    data_indication_header,
+};
+
+impl Server {
+    /// RFC 8656 §12.6
+    pub(super) fn channel_data(
+        &mut self,
+        now: Instant,
+        five_tuple: &FiveTuple,
+        buffer: &mut [u8],
+        length: usize,
+    ) -> Verdict {
+        let datagram = buffer.get(HEADROOM..HEADROOM + length);
+        let Some(message) = datagram.and_then(ChannelData::decode) else {
+            self.counters.dropped.malformed += 1;
+            return Verdict::Drop;
+        };
+        let start = HEADROOM + CHANNEL_HEADER;
+        let data = start..start + message.data.len();
+        let index = self.table.find(five_tuple);
+        let found = index.and_then(|index| Some((index, self.table.at(index)?)));
+        let Some((index, allocation)) = found else {
+            self.counters.dropped.no_allocation += 1;
+            return Verdict::Drop;
+        };
+        let Some(peer) = allocation.peer_of(now, message.number) else {
+            self.counters.dropped.channel += 1;
+            return Verdict::Drop;
+        };
+        self.relay(now, index, peer, buffer, data)
+    }
+
+    /// RFC 8656 §11.2
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        five_tuple: &FiveTuple,
+        peer: SocketAddr,
+        buffer: &mut [u8],
+        data: Range<usize>,
+    ) -> Verdict {
+        let Some(index) = self.table.find(five_tuple) else {
+            self.counters.dropped.no_allocation += 1;
+            return Verdict::Drop;
+        };
+        self.relay(now, index, peer, buffer, data)
+    }
+
+    /// From a client to a peer: `buffer[data]` is the payload.
+    ///
+    /// Permission and policy are asked for each datagram: a permission may have expired, and the
+    /// machine may have got addresses, since the channel was bound.
+    fn relay(
+        &mut self,
+        now: Instant,
+        index: u32,
+        peer: SocketAddr,
+        buffer: &mut [u8],
+        data: Range<usize>,
+    ) -> Verdict {
+        let side = Side::of(peer.ip());
+        let allocation = self.table.at(index);
+        let relay = allocation.and_then(|it| Some((it, it.relay_to(now, peer.ip())?)));
+        let (Some((allocation, relay)), Some(socket)) = (relay, self.table.relay_id(index, side))
+        else {
+            self.counters.dropped.no_allocation += 1;
+            return Verdict::Drop;
+        };
+        if !allocation.permits(now, peer.ip()) {
+            self.counters.dropped.no_permission += 1;
+            return Verdict::Drop;
+        }
+        let (user, from) = (allocation.user, relay.address);
+        let target = match self.is_relay_address(peer) {
+            true => self.table.relay_at(peer),
+            false => None,
+        };
+        if target.is_none() && !self.policy.admits(peer) {
+            self.counters.dropped.denied += 1;
+            return Verdict::Drop;
+        }
+        if !self.quotas.admits(now, user, data.len()) {
+            self.counters.dropped.bandwidth += 1;
+            return Verdict::Drop;
+        }
+        if let Some(target) = target {
+            let bytes = data.len();
+            let verdict = self.deliver(now, target, from, buffer, data);
+            if verdict != Verdict::Drop {
+                self.counters.short_cut.add(bytes);
+            }
+            return verdict;
+        }
+        self.counters.up.add(data.len());
+        Verdict::Relay {
+            socket,
+            to: peer,
+            range: data,
+        }
+    }
+
+    /// RFC 8656 §11.3: a datagram came in at a relay socket.
+    pub(super) fn peer_datagram(
+        &mut self,
+        now: Instant,
+        relay: RelayId,
+        from: SocketAddr,
+        buffer: &mut [u8],
+        length: usize,
+    ) -> Verdict {
+        // What may not be sent to may not be heard from: a permission for our own relay address is
+        // for relays, not for other programs of this machine.
+        if !self.policy.admits(from) && self.table.relay_at(from).is_none() {
+            self.counters.dropped.denied += 1;
+            return Verdict::Drop;
+        }
+        let verdict = self.deliver(now, relay, from, buffer, HEADROOM..HEADROOM + length);
+        if verdict != Verdict::Drop {
+            self.counters.down.add(length);
+        }
+        verdict
+    }
+
+    /// To the client of a relay: as ChannelData if a channel is bound to the sender (RFC 8656
+    /// §12.5: "The server […] MUST use the ChannelData message"), else as a Data indication.
+    fn deliver(
+        &mut self,
+        now: Instant,
+        relay: RelayId,
+        from: SocketAddr,
+        buffer: &mut [u8],
+        data: Range<usize>,
+    ) -> Verdict {
+        let Some(allocation) = self.table.of_relay(relay) else {
+            self.counters.dropped.no_allocation += 1;
+            return Verdict::Drop;
+        };
+        if allocation.relay_to(now, from.ip()).is_none() {
+            self.counters.dropped.no_allocation += 1;
+            return Verdict::Drop;
+        }
+        if !allocation.permits(now, from.ip()) {
+            self.counters.dropped.no_permission += 1;
+            return Verdict::Drop;
+        }
+        let to = allocation.five_tuple;
+        let channel = allocation.channel_of(now, from);
+        if !self.quotas.admits(now, allocation.user, data.len()) {
+            self.counters.dropped.bandwidth += 1;
+            return Verdict::Drop;
+        }
+        let range = match channel {
+            Some(number) => u16::try_from(data.len()).ok().and_then(|length| {
+                let start = data.start.checked_sub(CHANNEL_HEADER)?;
+                let place = buffer.get_mut(start..data.start)?;
+                place.copy_from_slice(&number.header(length));
+                Some(start..data.end)
+            }),
+            None => {
+                let id = TransactionId(self.rng.random());
+                data_indication_header(buffer, data.start, data.len(), from, id)
+            }
+        };
+        match range {
+            Some(range) => Verdict::Deliver { to, range },
+            None => {
+                self.counters.dropped.size += 1;
+                Verdict::Drop
+            }
+        }
+    }
+}
+
+/// The peer and the place of the payload in the message, if it is a proper Send indication.
+///
+/// RFC 8656 §11.2; RFC 8489 §6.3.2: unknown attributes that have to be understood discard it.
+pub(super) fn send_indication(message: &Message<'_>) -> Option<(SocketAddr, Range<usize>)> {
+    let mut peer = None;
+    let mut data = None;
+    for raw in message.attributes() {
+        match raw.kind {
+            AttributeType::XOR_PEER_ADDRESS if peer.is_none() => {
+                let Ok(Attribute::XorPeerAddress(address)) =
+                    Attribute::decode(&raw, &message.transaction())
+                else {
+                    return None;
+                };
+                peer = Some(address);
+            }
+            AttributeType::DATA if data.is_none() => {
+                let start = raw.value_offset();
+                data = Some(start..start + raw.value.len());
+            }
+            AttributeType::DONT_FRAGMENT => return None,
+            kind if kind.is_comprehension_required() && !kind.is_known() => return None,
+            _ => {}
+        }
+    }
+    Some((peer?, data?))
+}

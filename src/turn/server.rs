@@ -1,0 +1,521 @@
+//! The engine's face: what goes in, what comes out, and which handler a message is for.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    net::{IpAddr, SocketAddr},
+    ops::Range,
+    time::{Duration, Instant},
+};
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+use super::{
+    Config, Counters, FiveTuple, PortRange, RelayId,
+    allocate::Reservation,
+    allocation::{Side, Sides},
+    auth::{Authenticator, Identity, Signer},
+    limiter::{Limiter, ROWS},
+    policy::Policy,
+    ports::Ports,
+    quota::Quotas,
+    requests::Refusal,
+    table::Table,
+};
+use crate::{
+    credentials::Secrets,
+    stun::{Attribute, AttributeType, Class, Message, Method, TransactionId, Writer},
+};
+
+/// A STUN and TURN server.
+///
+/// Every buffer handed in holds its datagram at [`HEADROOM`], and has [`TAILROOM`] behind it, so that
+/// what has to go around the payload finds room where it is. After every call but
+/// [`Server::poll_output`] itself, poll until it says [`Output::Timeout`].
+#[derive(Debug)]
+pub struct Server {
+    pub(super) auth: Authenticator,
+    pub(super) config: Limits,
+    pub(super) policy: Policy,
+    pub(super) quotas: Quotas,
+    pub(super) limiter: Limiter,
+    pub(super) table: Table,
+    pub(super) counters: Counters,
+    pub(super) rng: StdRng,
+    /// Per family, if there is a relay address of it.
+    pub(super) relays: Sides<Option<RelayAddress>>,
+    pub(super) reservations: HashMap<[u8; 8], Reservation>,
+    pub(super) reservation_ends: VecDeque<(Instant, [u8; 8])>,
+    pub(super) outputs: VecDeque<Output>,
+    /// The wall clock: these seconds at this instant.
+    wall: (Instant, u64),
+    own_always: HashSet<IpAddr>,
+}
+
+/// What the server must know of the machine it runs on.
+#[derive(Clone, Debug, Default)]
+pub struct Site {
+    /// The addresses of the listeners, wildcards as they are.
+    pub listening: Vec<SocketAddr>,
+    /// All addresses of the machine; those of the configuration need not be repeated.
+    pub own: HashSet<IpAddr>,
+}
+
+/// What becomes of a datagram. Ranges are of the buffer it was handed in with.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Verdict {
+    /// Nothing.
+    Drop,
+    /// Send this to the client it came from, over the listener it came to.
+    Reply(Range<usize>),
+    /// Send this to a peer from a relay socket.
+    Relay {
+        /// The socket.
+        socket: RelayId,
+        /// The peer.
+        to: SocketAddr,
+        /// The payload.
+        range: Range<usize>,
+    },
+    /// Send this to a client.
+    Deliver {
+        /// The client, and the listener to use.
+        to: FiveTuple,
+        /// The message.
+        range: Range<usize>,
+    },
+}
+
+/// What the engine wants of its surroundings.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Output {
+    /// Bind a UDP socket to `address`, and say how it went with [`Server::handle_relay_opened`].
+    OpenRelay {
+        /// Its name from now on.
+        relay: RelayId,
+        /// Where; the port is the engine's choice.
+        address: SocketAddr,
+    },
+    /// Close a relay socket.
+    CloseRelay {
+        /// Which.
+        relay: RelayId,
+    },
+    /// Nothing more now; call [`Server::handle_timeout`] at that instant.
+    Timeout(Option<Instant>),
+}
+
+/// Why a relay socket could not be opened.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum OpenError {
+    /// Somebody else has the port: another one may do.
+    #[error("the port is in use")]
+    InUse,
+    /// There will be no other either: no file descriptors, no such address.
+    #[error("no socket can be opened")]
+    Exhausted,
+}
+
+/// The numbers of the configuration that requests are measured by.
+#[derive(Debug)]
+pub(super) struct Limits {
+    pub(super) permissions: usize,
+    pub(super) channels: usize,
+    pub(super) ports: PortRange,
+}
+
+/// Where the relays of one family are.
+#[derive(Debug)]
+pub(super) struct RelayAddress {
+    /// What clients are told.
+    pub(super) told: IpAddr,
+    /// What is bound.
+    pub(super) bound: IpAddr,
+    pub(super) ports: Ports,
+}
+
+impl Server {
+    /// A server without allocations. `unix` is the wall clock at `now`, in seconds since 1970;
+    /// everything that must not be foreseen is made from `seed`.
+    #[must_use]
+    pub fn new(
+        config: &Config,
+        secrets: Secrets,
+        site: Site,
+        now: Instant,
+        unix: u64,
+        seed: [u8; 32],
+    ) -> Self {
+        let mut rng = StdRng::from_seed(seed);
+        let mut relays = Sides::<Option<RelayAddress>>::new(None, None);
+        let mut own_always = HashSet::new();
+        for told in config.relay_addresses() {
+            let bound = config.bind_address(told);
+            own_always.extend([told, bound]);
+            *relays.at_mut(Side::of(told)) = Some(RelayAddress {
+                told,
+                bound,
+                ports: Ports::new(&config.relay_ports),
+            });
+        }
+        own_always.extend(site.listening.iter().map(SocketAddr::ip));
+        let own = own_always.union(&site.own).copied().collect();
+        Self {
+            auth: Authenticator::new(config.realm.clone(), secrets, rng.random(), now),
+            config: Limits {
+                permissions: config.permissions,
+                channels: config.channels,
+                ports: config.relay_ports.clone(),
+            },
+            policy: Policy::new(&config.allow_peers, site.listening, own),
+            quotas: Quotas::new(
+                config.user_allocations,
+                config.address_allocations,
+                config.person_bandwidth,
+            ),
+            limiter: Limiter::new(now, config.replies_per_second, rng.random::<[u64; ROWS]>()),
+            table: Table::default(),
+            counters: Counters::default(),
+            rng,
+            relays,
+            reservations: HashMap::new(),
+            reservation_ends: VecDeque::new(),
+            outputs: VecDeque::new(),
+            wall: (now, unix),
+            own_always,
+        }
+    }
+
+    /// A client sent `buffer[HEADROOM..][..length]`.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        five_tuple: FiveTuple,
+        buffer: &mut [u8],
+        length: usize,
+    ) -> Verdict {
+        let Some(datagram) = buffer.get(HEADROOM..HEADROOM + length) else {
+            return Verdict::Drop;
+        };
+        // RFC 8656 §12, table 3: the first byte tells them apart.
+        match datagram.first() {
+            Some(0x00..=0x03) => {}
+            Some(0x40..=0x4F) => return self.channel_data(now, &five_tuple, buffer, length),
+            _ => return self.malformed(),
+        }
+        let Ok(message) = Message::decode(datagram) else {
+            return self.malformed();
+        };
+        match (message.class(), message.method()) {
+            (Class::Indication, Method::SEND) => {
+                let Some((peer, data)) = super::relay::send_indication(&message) else {
+                    return self.malformed();
+                };
+                let data = HEADROOM + data.start..HEADROOM + data.end;
+                self.send(now, &five_tuple, peer, buffer, data)
+            }
+            (
+                Class::Request,
+                method @ (Method::BINDING
+                | Method::ALLOCATE
+                | Method::REFRESH
+                | Method::CREATE_PERMISSION
+                | Method::CHANNEL_BIND),
+            ) => {
+                let mut space = [0; REPLY];
+                let Some(length) = self.request(now, &five_tuple, &message, method, &mut space)
+                else {
+                    return Verdict::Drop;
+                };
+                into_buffer(buffer, &space, length).map_or(Verdict::Drop, Verdict::Reply)
+            }
+            // RFC 8489 §6.3: unknown methods, and classes a method does not have, are discarded;
+            // a Binding indication has done its work by arriving.
+            (Class::Indication, Method::BINDING) => Verdict::Drop,
+            _ => self.malformed(),
+        }
+    }
+
+    /// A peer sent `buffer[HEADROOM..][..length]` to a relay socket.
+    pub fn handle_peer_datagram(
+        &mut self,
+        now: Instant,
+        relay: RelayId,
+        from: SocketAddr,
+        buffer: &mut [u8],
+        length: usize,
+    ) -> Verdict {
+        self.peer_datagram(now, relay, from, buffer, length)
+    }
+
+    /// The answer to [`Output::OpenRelay`]. `buffer` is only written to.
+    pub fn handle_relay_opened(
+        &mut self,
+        now: Instant,
+        relay: RelayId,
+        result: Result<(), OpenError>,
+        buffer: &mut [u8],
+    ) -> Verdict {
+        let mut space = [0; REPLY];
+        let Some((to, length)) = self.relay_opened(now, relay, result, &mut space) else {
+            return Verdict::Drop;
+        };
+        match into_buffer(buffer, &space, length) {
+            Some(range) => Verdict::Deliver { to, range },
+            None => Verdict::Drop,
+        }
+    }
+
+    /// The instant named by [`Output::Timeout`] has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.expire(now);
+    }
+
+    /// The wall clock shows `unix`. Every minute is enough: in between, `now` counts on.
+    pub fn handle_wall_clock(&mut self, now: Instant, unix: u64) {
+        self.wall = (now, unix);
+    }
+
+    /// The machine's addresses are these now.
+    pub fn handle_own_addresses(&mut self, own: &HashSet<IpAddr>) {
+        self.policy
+            .set_own(self.own_always.union(own).copied().collect());
+    }
+
+    /// Ends all allocations of a user name, as at hang-up.
+    pub fn drop_allocations(&mut self, now: Instant, username: &str) {
+        for index in self.table.of_user(username) {
+            self.delete(now, index);
+        }
+    }
+
+    /// What to do next. Poll until [`Output::Timeout`] after each call of another method.
+    pub fn poll_output(&mut self) -> Output {
+        self.outputs.pop_front().unwrap_or_else(|| {
+            let relay = self.table.next_deadline().map(|(at, _)| at);
+            let reservation = self.reservation_ends.front().map(|(at, _)| *at);
+            Output::Timeout([relay, reservation].into_iter().flatten().min())
+        })
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters {
+            allocations: self.table.len() as u64,
+            ..self.counters
+        }
+    }
+
+    /// Answers a request into `space`; nothing when it is to be answered later or never.
+    fn request(
+        &mut self,
+        now: Instant,
+        five_tuple: &FiveTuple,
+        message: &Message<'_>,
+        method: Method,
+        space: &mut [u8; REPLY],
+    ) -> Option<usize> {
+        let client = five_tuple.client;
+        if method == Method::BINDING {
+            if !self.limiter.admits(now, client.ip()) {
+                self.counters.dropped.replies += 1;
+                return None;
+            }
+            let result = unknown_attributes(message).map_or(Ok(()), |_| Err(Refusal::Unknown));
+            return self.answer(message, None, space, result, |reply| {
+                reply.attribute(&Attribute::XorMappedAddress(client));
+            });
+        }
+        self.expire(now);
+        let holder = self.table.find(five_tuple);
+        let holder = holder.and_then(|index| self.table.at(index));
+        let holder = holder.map(|allocation| &*allocation.username);
+        let unix = self.unix(now);
+        let identity = self.auth.authenticate(now, unix, client, message, holder);
+        let identity = match identity {
+            Ok(identity) => identity,
+            Err(failure) => {
+                failure.count(&mut self.counters.auth);
+                if !self.limiter.admits(now, client.ip()) {
+                    self.counters.dropped.replies += 1;
+                    return None;
+                }
+                let mut reply = Writer::new(space, Class::Error, method, message.transaction());
+                // The reason phrase is empty: it would make the reply larger than the request needs.
+                reply.attribute(&Attribute::ErrorCode {
+                    code: failure.code(),
+                    reason: "",
+                });
+                if failure.code() != 400 {
+                    self.auth.challenge(now, client, &mut reply);
+                }
+                return finish(&mut reply, message.has_fingerprint());
+            }
+        };
+        self.authenticated(now, five_tuple, message, &identity, space)
+    }
+
+    fn authenticated(
+        &mut self,
+        now: Instant,
+        five_tuple: &FiveTuple,
+        message: &Message<'_>,
+        identity: &Identity<'_>,
+        space: &mut [u8; REPLY],
+    ) -> Option<usize> {
+        let signer = Some(&identity.signer);
+        if unknown_attributes(message).is_some() {
+            return self.answer(message, signer, space, Err(Refusal::Unknown), |_| {});
+        }
+        match message.method() {
+            Method::ALLOCATE => match self.allocate(now, five_tuple, message, identity) {
+                Ok(None) => None,
+                Ok(Some(made)) => self.answer(message, signer, space, Ok(()), |reply| {
+                    made.write(reply);
+                }),
+                Err(refusal) => self.answer(message, signer, space, Err(refusal), |_| {}),
+            },
+            Method::REFRESH => {
+                let result = self.refresh(now, five_tuple, message, identity);
+                let lifetime = result.unwrap_or_default();
+                self.answer(message, signer, space, result.map(|_| ()), |reply| {
+                    reply.attribute(&Attribute::Lifetime(lifetime));
+                })
+            }
+            Method::CREATE_PERMISSION => {
+                let result = self.create_permission(now, five_tuple, message, identity);
+                self.answer(message, signer, space, result, |_| {})
+            }
+            _ => {
+                let result = self.channel_bind(now, five_tuple, message, identity);
+                self.answer(message, signer, space, result, |_| {})
+            }
+        }
+    }
+
+    fn answer(
+        &mut self,
+        message: &Message<'_>,
+        signer: Option<&Signer>,
+        space: &mut [u8; REPLY],
+        result: Result<(), Refusal>,
+        success: impl FnOnce(&mut Writer<'_>),
+    ) -> Option<usize> {
+        let class = if result.is_ok() {
+            Class::Success
+        } else {
+            Class::Error
+        };
+        let mut reply = Writer::new(space, class, message.method(), message.transaction());
+        match result {
+            Ok(()) => {
+                self.counters.requests += 1;
+                success(&mut reply);
+            }
+            Err(refusal) => {
+                if signer.is_some() {
+                    self.counters.requests_refused += 1;
+                }
+                refusal.write(message, &mut reply);
+            }
+        }
+        if let Some(signer) = signer {
+            signer.sign(&mut reply);
+        }
+        finish(&mut reply, message.has_fingerprint())
+    }
+
+    /// The answer to an Allocate request that had to wait for sockets.
+    pub(super) fn late_answer(
+        &mut self,
+        transaction: TransactionId,
+        signer: &Signer,
+        fingerprint: bool,
+        space: &mut [u8; REPLY],
+        result: Result<super::allocate::Made, Refusal>,
+    ) -> Option<usize> {
+        let class = if result.is_ok() {
+            Class::Success
+        } else {
+            Class::Error
+        };
+        let mut reply = Writer::new(space, class, Method::ALLOCATE, transaction);
+        match result {
+            Ok(made) => {
+                self.counters.requests += 1;
+                made.write(&mut reply);
+            }
+            Err(refusal) => {
+                self.counters.requests_refused += 1;
+                reply.attribute(&refusal.error_code());
+            }
+        }
+        signer.sign(&mut reply);
+        finish(&mut reply, fingerprint)
+    }
+
+    fn malformed(&mut self) -> Verdict {
+        self.counters.dropped.malformed += 1;
+        Verdict::Drop
+    }
+
+    fn unix(&self, now: Instant) -> u64 {
+        let (then, unix) = self.wall;
+        unix.saturating_add(now.saturating_duration_since(then).as_secs())
+    }
+}
+
+/// The types that have to be understood and are not (RFC 8489 §6.3.1).
+///
+/// RFC 8656 §7.2 item 4: a server that cannot set DF treats DONT-FRAGMENT as one of them.
+pub(super) fn unknown_attributes(message: &Message<'_>) -> Option<Vec<u8>> {
+    let types: Vec<u8> = message
+        .attributes()
+        .map(|raw| raw.kind)
+        .filter(|kind| {
+            kind.is_comprehension_required()
+                && (!kind.is_known() || *kind == AttributeType::DONT_FRAGMENT)
+        })
+        .take(UNKNOWN_LISTED)
+        .flat_map(|kind| kind.0.to_be_bytes())
+        .collect();
+    (!types.is_empty()).then_some(types)
+}
+
+fn finish(reply: &mut Writer<'_>, fingerprint: bool) -> Option<usize> {
+    if fingerprint {
+        reply.fingerprint();
+    }
+    reply.finish().ok()
+}
+
+fn into_buffer(buffer: &mut [u8], space: &[u8; REPLY], length: usize) -> Option<Range<usize>> {
+    let range = HEADROOM..HEADROOM + length;
+    buffer
+        .get_mut(range.clone())?
+        .copy_from_slice(space.get(..length)?);
+    Some(range)
+}
+
+/// Room before a datagram in its buffer: a Data indication with an IPv6 peer fits.
+pub const HEADROOM: usize = 48;
+
+/// Room behind a datagram in its buffer: the padding of a DATA attribute.
+pub const TAILROOM: usize = 3;
+
+/// No reply is longer, not even with the longest realm.
+pub(super) const REPLY: usize = 512;
+
+/// An unauthenticated request full of unknown attributes must not get a reply of its own size.
+const UNKNOWN_LISTED: usize = 8;
+
+/// RFC 8656 §7.2 recommends at most an hour.
+pub(super) const MAX_LIFETIME: u32 = 3600;
+
+/// RFC 8656 §3.2: "The default lifetime is 10 minutes".
+pub(super) const DEFAULT_LIFETIME: u32 = 600;
+
+/// RFC 8656 §7.2: a reservation is held for at least 30 seconds.
+pub(super) const RESERVATION: Duration = Duration::from_secs(30);
