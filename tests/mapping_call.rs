@@ -11,15 +11,16 @@ use std::fs;
 use std::path::Path;
 
 use campana::jingle::{Action, Jingle, Reason, Role, Senders, Sid, session};
-use campana::mapping::{
-    BundlePolicy, Dialect, Limits, Refusal, Session, Trickle, browser, relay,
-};
+use campana::mapping::{BundlePolicy, Dialect, Limits, Refusal, Session, Trickle, browser, relay};
 use campana::sdp::{self, Attribute, Direction, Media, Setup};
 use campana::xml::{self, Document, Element};
 
 #[test]
 fn chrome_calls_conversations() {
-    let (mut session, initiate) = calls("chrome156/audio-video-data.offer.sdp", &Dialect::CONVERSATIONS);
+    let (mut session, initiate) = calls(
+        "chrome156/audio-video-data.offer.sdp",
+        &Dialect::CONVERSATIONS,
+    );
     assert_eq!(initiate.action, Action::SessionInitiate);
     for content in &initiate.contents {
         let ice = content.ice().unwrap();
@@ -27,8 +28,18 @@ fn chrome_calls_conversations() {
         assert!(ice.ufrag.is_some() && ice.pwd.is_some());
         assert!(content.extra.is_none());
         let rtp = content.rtp().unwrap();
-        assert!(rtp.payloads.iter().flat_map(|p| &p.parameters).all(|p| p.value.is_some()));
-        assert!(rtp.sources.iter().flat_map(|s| &s.parameters).all(|p| p.value.is_some()));
+        assert!(
+            rtp.payloads
+                .iter()
+                .flat_map(|p| &p.parameters)
+                .all(|p| p.value.is_some())
+        );
+        assert!(
+            rtp.sources
+                .iter()
+                .flat_map(|s| &s.parameters)
+                .all(|p| p.value.is_some())
+        );
     }
     assert!(session.remote_answer().is_none());
     let accept = jingle("conversations/chrome156-audio-video.answer.xml");
@@ -38,7 +49,11 @@ fn chrome_calls_conversations() {
     assert_eq!(answer.media.len(), offer.media.len());
     for (index, media) in answer.media.iter().enumerate() {
         assert_eq!(media.mid(), offer.media[index].mid());
-        assert_eq!(media.is_rejected(), index > 1, "only two contents were accepted");
+        assert_eq!(
+            media.is_rejected(),
+            index > 1,
+            "only two contents were accepted"
+        );
     }
     assert_eq!(bundle(&answer), ["0", "1"]);
     assert_eq!(setup(&answer.media[0]), Some(Setup::Active));
@@ -53,12 +68,21 @@ fn dino_answers_without_bundle() {
     let accept = jingle("stanza/stanza-calls-dino-video.session-accept.xml");
     session.accepted(&accept).unwrap();
     let answer = session.remote_answer().unwrap();
-    assert_eq!(bundle(&answer), ["0"], "a browser that offered a group wants one back");
+    assert_eq!(
+        bundle(&answer),
+        ["0"],
+        "a browser that offered a group wants one back"
+    );
     assert!(answer.media.iter().all(|media| !media.is_rejected()));
     for media in &answer.media {
         assert!(media.attributes.contains(&Attribute::RtcpMux));
         assert!(media.candidates().all(|candidate| candidate.component == 1));
-        assert!(!media.attributes.iter().any(|own| matches!(own, Attribute::Crypto(_))));
+        assert!(
+            !media
+                .attributes
+                .iter()
+                .any(|own| matches!(own, Attribute::Crypto(_)))
+        );
     }
     assert!(session.surplus().is_none());
 }
@@ -67,7 +91,9 @@ fn dino_answers_without_bundle() {
 fn a_max_bundle_browser_gets_one_transport() {
     let (mut session, _) = calls("wrtc0.10/audio-video.offer.sdp", &Dialect::DINO);
     session.set_bundle_policy(BundlePolicy::Max);
-    session.accepted(&jingle("stanza/stanza-calls-dino-video.session-accept.xml")).unwrap();
+    session
+        .accepted(&jingle("stanza/stanza-calls-dino-video.session-accept.xml"))
+        .unwrap();
     let answer = session.remote_answer().unwrap();
     assert_eq!(bundle(&answer), ["0"]);
     let rejected: Vec<_> = answer.media.iter().map(Media::is_rejected).collect();
@@ -108,7 +134,13 @@ fn an_answer_waits_for_what_transport_info_brings() {
     assert_eq!(trickle[0].mid.as_deref(), Some("0"));
     assert_eq!(trickle[0].ufrag.as_deref(), Some("s4uR"));
     assert!(session.missing().is_none());
-    assert!(session.remote_answer().unwrap().to_string().contains("a=ice-ufrag:s4uR\r\n"));
+    assert!(
+        session
+            .remote_answer()
+            .unwrap()
+            .to_string()
+            .contains("a=ice-ufrag:s4uR\r\n")
+    );
 }
 
 #[test]
@@ -131,11 +163,15 @@ fn an_accept_can_not_add_to_the_offer() {
     let mut accept = jingle("conversations/chrome156-audio-video.offer.xml");
     accept.action = Action::SessionAccept;
     // Not offered: a codec, feedback, a header extension, a content.
-    let campana::jingle::Description::Rtp(rtp) = accept.contents[0].description.as_mut().unwrap() else {
+    let campana::jingle::Description::Rtp(rtp) = accept.contents[0].description.as_mut().unwrap()
+    else {
         panic!("audio is RTP");
     };
     rtp.payloads[0].feedback.extend(
-        initiate.contents[0].rtp().unwrap().payloads[0].feedback.iter().cloned(),
+        initiate.contents[0].rtp().unwrap().payloads[0]
+            .feedback
+            .iter()
+            .cloned(),
     );
     rtp.payloads.push(campana::jingle::rtp::Payload {
         id: 77,
@@ -151,7 +187,10 @@ fn an_accept_can_not_add_to_the_offer() {
     let text = answer.to_string();
     assert_eq!(answer.media.len(), 1);
     assert!(!text.contains("speex") && !text.contains("urn:example:unknown"));
-    assert!(text.contains("a=setup:active\r\n"), "actpass in an accept is repaired");
+    assert!(
+        text.contains("a=setup:active\r\n"),
+        "actpass in an accept is repaired"
+    );
 }
 
 #[test]
@@ -187,13 +226,20 @@ fn dino_calls_a_browser() {
         .unwrap();
     let ice = info.contents[0].ice().unwrap();
     assert_eq!(ice.candidates.len(), 1);
-    assert_eq!(ice.ufrag.as_deref(), Some("gKa0"), "XEP-0176 §5.3: repeated with candidates");
+    assert_eq!(
+        ice.ufrag.as_deref(),
+        Some("gKa0"),
+        "XEP-0176 §5.3: repeated with candidates"
+    );
     assert!(ice.pwd.is_some());
     assert_eq!(
         session.local_candidates(&[trickle("video", host)]),
         Err(Refusal::UnknownSection)
     );
-    assert_eq!(session.local_candidates(&[trickle("audio", mdns)]), Ok(None));
+    assert_eq!(
+        session.local_candidates(&[trickle("audio", mdns)]),
+        Ok(None)
+    );
 }
 
 #[test]
@@ -207,10 +253,22 @@ fn candidates_find_their_section_without_a_mid() {
     };
     let info = session.local_candidates(&[own]).unwrap().unwrap();
     assert_eq!(info.contents[0].name, "video1");
-    assert_eq!(info.contents[0].ice().unwrap().candidates[0].protocol, "udp");
-    let end = Trickle { mid: None, index: None, ufrag: None, candidate: None };
+    assert_eq!(
+        info.contents[0].ice().unwrap().candidates[0].protocol,
+        "udp"
+    );
+    let end = Trickle {
+        mid: None,
+        index: None,
+        ufrag: None,
+        candidate: None,
+    };
     let info = session.local_candidates(&[end]).unwrap().unwrap();
-    assert_eq!(info.contents.len(), 2, "an end without a section is the end of all");
+    assert_eq!(
+        info.contents.len(),
+        2,
+        "an end without a section is the end of all"
+    );
     let mut peer = calls("gst1.22/audio-video-nobundle.offer.sdp", &Dialect::STRICT).0;
     let ends = peer.remote_candidates(&info).unwrap();
     assert!(ends.iter().all(|end| end.candidate.is_none()) && ends.len() == 2);
@@ -232,7 +290,10 @@ fn a_rejected_section_is_left_out_or_kept_as_the_peer_wants_it() {
         assert_eq!(accept.contents.len(), contents);
         if let Some(video) = accept.contents.get(1) {
             assert_eq!(video.senders(), Senders::None);
-            assert_eq!(video.ice().unwrap().ufrag, accept.contents[0].ice().unwrap().ufrag);
+            assert_eq!(
+                video.ice().unwrap().ufrag,
+                accept.contents[0].ice().unwrap().ufrag
+            );
         }
     }
 }
@@ -242,11 +303,16 @@ fn directions_are_mirrored_by_role() {
     let initiate = jingle("conversations/chrome156-audio-video.offer.xml");
     let mut session = Session::initiated(&initiate, &Dialect::STRICT).unwrap();
     let offer = session.remote_offer().unwrap();
-    let mut answer =
-        browser::answer(&read("chrome156/audio-video-data.answer.sdp"), &offer, &Limits::default());
+    let mut answer = browser::answer(
+        &read("chrome156/audio-video-data.answer.sdp"),
+        &offer,
+        &Limits::default(),
+    );
     assert_eq!(
         answer,
-        Err(Refusal::Unfit("an answer has as many m-sections as its offer"))
+        Err(Refusal::Unfit(
+            "an answer has as many m-sections as its offer"
+        ))
     );
     let text = read("chrome156/audio-video-data.answer.sdp").replace("a=sendrecv", "a=recvonly");
     let text = text.split("m=application").next().unwrap().to_owned();
@@ -262,11 +328,17 @@ fn names_that_are_no_mids_are_translated_both_ways() {
     let mut session = Session::initiated(&initiate, &Dialect::STRICT).unwrap();
     let offer = session.remote_offer().unwrap();
     let mid = offer.media[0].mid().unwrap().as_str().to_owned();
-    assert_eq!(session.content_of(&mid), Some((Role::Initiator, "Media call")));
+    assert_eq!(
+        session.content_of(&mid),
+        Some((Role::Initiator, "Media call"))
+    );
     assert_eq!(session.mid_of("Media call").as_deref(), Some(mid.as_str()));
     let text = BROWSER_ANSWER.replace("a=mid:audio", &format!("a=mid:{mid}"));
     let answer = browser::answer(&text, &offer, &Limits::default()).unwrap();
-    assert_eq!(session.accept(answer).unwrap().contents[0].name, "Media call");
+    assert_eq!(
+        session.accept(answer).unwrap().contents[0].name,
+        "Media call"
+    );
 }
 
 #[test]
@@ -290,8 +362,9 @@ fn a_call_without_dtls_is_refused_with_the_reason() {
 #[test]
 fn other_refusals_say_what_is_wrong() {
     let mut initiate = jingle("dino/dino-to-component-session-initiate.xml");
-    initiate.contents[0].transport =
-        Some(campana::jingle::Transport::Unknown("urn:xmpp:jingle:transports:raw-udp:1".to_owned()));
+    initiate.contents[0].transport = Some(campana::jingle::Transport::Unknown(
+        "urn:xmpp:jingle:transports:raw-udp:1".to_owned(),
+    ));
     let refusal = Session::initiated(&initiate, &Dialect::STRICT).unwrap_err();
     assert_eq!(refusal.reason(), Reason::UnsupportedTransports);
     initiate = jingle("dino/dino-to-component-session-initiate.xml");
@@ -317,10 +390,15 @@ fn other_refusals_say_what_is_wrong() {
 
 #[test]
 fn a_data_channel_stays_at_home_with_im_clients() {
-    let (mut session, initiate) = calls("chrome156/audio-video-data.offer.sdp", &Dialect::CONVERSATIONS);
+    let (mut session, initiate) = calls(
+        "chrome156/audio-video-data.offer.sdp",
+        &Dialect::CONVERSATIONS,
+    );
     assert_eq!(initiate.contents.len(), 2);
     assert_eq!(initiate.groups[0].contents, ["0", "1"]);
-    session.accepted(&jingle("conversations/chrome156-audio-video.answer.xml")).unwrap();
+    session
+        .accepted(&jingle("conversations/chrome156-audio-video.answer.xml"))
+        .unwrap();
     let answer = session.remote_answer().unwrap();
     let rejected: Vec<_> = answer.media.iter().map(Media::is_rejected).collect();
     assert_eq!(rejected, [false, false, true]);
@@ -333,17 +411,34 @@ fn jingle_is_cleaned_on_its_way_to_another_client() {
     let (stanzas, report) = relay(&initiate, Role::Initiator, &Dialect::CONVERSATIONS).unwrap();
     assert_eq!(stanzas.len(), 1);
     assert_eq!(stanzas[0].initiator, None);
-    assert!(stanzas[0].contents.iter().all(|own| own.rtp().unwrap().encryption.is_none()));
+    assert!(
+        stanzas[0]
+            .contents
+            .iter()
+            .all(|own| own.rtp().unwrap().encryption.is_none())
+    );
     assert!(!report.is_empty());
     let stanza = jingle("stanza/chrome156-audio-video.offer.xml");
     let (stanzas, _) = relay(&stanza, Role::Initiator, &Dialect::CONVERSATIONS).unwrap();
-    let red = stanzas[0].contents[0].rtp().unwrap().payloads.iter().find(|own| own.id == 63);
+    let red = stanzas[0].contents[0]
+        .rtp()
+        .unwrap()
+        .payloads
+        .iter()
+        .find(|own| own.id == 63);
     let parameter = &red.unwrap().parameters[0];
-    assert_eq!((parameter.name.as_str(), parameter.value.as_deref()), ("", Some("111/111")));
+    assert_eq!(
+        (parameter.name.as_str(), parameter.value.as_deref()),
+        ("", Some("111/111"))
+    );
     let mut info = Jingle::new(Action::TransportInfo, initiate.sid.clone());
     info.contents = initiate.contents.clone();
     let (stanzas, _) = relay(&info, Role::Initiator, &Dialect::DINO).unwrap();
-    assert_eq!(stanzas.len(), 2, "Dino takes one content in each transport-info");
+    assert_eq!(
+        stanzas.len(),
+        2,
+        "Dino takes one content in each transport-info"
+    );
 }
 
 fn calls(path: &str, dialect: &'static Dialect) -> (Session, Jingle) {
@@ -352,14 +447,21 @@ fn calls(path: &str, dialect: &'static Dialect) -> (Session, Jingle) {
 }
 
 fn bundle(session: &sdp::Session) -> Vec<String> {
-    session.groups().flat_map(|group| &group.mids).map(|mid| mid.as_str().to_owned()).collect()
+    session
+        .groups()
+        .flat_map(|group| &group.mids)
+        .map(|mid| mid.as_str().to_owned())
+        .collect()
 }
 
 fn setup(media: &Media) -> Option<Setup> {
-    media.attributes.iter().find_map(|attribute| match attribute {
-        Attribute::Setup(setup) => Some(*setup),
-        _ => None,
-    })
+    media
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            Attribute::Setup(setup) => Some(*setup),
+            _ => None,
+        })
 }
 
 fn parse(path: &str) -> sdp::Session {
@@ -367,8 +469,7 @@ fn parse(path: &str) -> sdp::Session {
 }
 
 fn jingle(path: &str) -> Jingle {
-    let document =
-        Document::parse(read(path).as_bytes(), "", &xml::Limits::default()).unwrap();
+    let document = Document::parse(read(path).as_bytes(), "", &xml::Limits::default()).unwrap();
     let element = find(document.root()).unwrap();
     Jingle::from_xml(element, &campana::jingle::Limits::default()).unwrap()
 }
@@ -381,8 +482,12 @@ fn find(element: Element<'_>) -> Option<Element<'_>> {
 }
 
 fn read(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(path))
-        .unwrap()
+    fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/corpus")
+            .join(path),
+    )
+    .unwrap()
 }
 
 const BROWSER_ANSWER: &str = "v=0\r

@@ -22,16 +22,19 @@ fn sdp_comes_back_from_jingle_with_every_fact() {
     for (path, text) in corpus("sdp") {
         let original = Session::parse(&text, &Limits::default())
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let kind = if path.to_string_lossy().contains(".answer.") { Kind::Answer } else { Kind::Offer };
+        let kind = if path.to_string_lossy().contains(".answer.") {
+            Kind::Answer
+        } else {
+            Kind::Offer
+        };
         let owners: &[Role] = match kind {
             Kind::Offer => &[Role::Initiator, Role::Responder],
             Kind::Answer => &[Role::Responder],
         };
         for owner in owners {
             let sid = Sid::new("a").unwrap();
-            let (jingle, _) =
-                mapping::to_jingle(&original, sid, *owner, kind, &Dialect::STRICT)
-                    .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let (jingle, _) = mapping::to_jingle(&original, sid, *owner, kind, &Dialect::STRICT)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             let xml = jingle.to_xml();
             let read = parse(&xml).expect("a jingle element");
             let (back, report) = mapping::to_sdp(&read, *owner, kind, &Dialect::STRICT)
@@ -40,7 +43,11 @@ fn sdp_comes_back_from_jingle_with_every_fact() {
             let lost: Vec<_> = before.difference(&after).collect();
             let invented: Vec<_> = after.difference(&before).collect();
             assert!(lost.is_empty(), "{}: lost {lost:#?}", path.display());
-            assert!(invented.is_empty(), "{}: invented {invented:#?}", path.display());
+            assert!(
+                invented.is_empty(),
+                "{}: invented {invented:#?}",
+                path.display()
+            );
             assert!(report.is_empty(), "{}: {report:?}", path.display());
             mappings += 1;
         }
@@ -55,8 +62,11 @@ fn sdp_is_written_as_it_was_read() {
         let session = Session::parse(&text, &Limits::default()).unwrap();
         let written = session.to_string();
         // A blank at the end of a line is layout to those that write it.
-        let trimmed =
-            |text: &str| text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
+        let trimmed = |text: &str| {
+            text.lines()
+                .map(|line| line.trim_end().to_owned())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(trimmed(&written), trimmed(&text), "{}", path.display());
         files += 1;
     }
@@ -70,7 +80,12 @@ fn jingle_of_every_client_is_understood_and_said_again() {
         let jingle = parse(&text).unwrap_or_else(|| panic!("{}: no jingle", path.display()));
         // What is written once is read and written the same from then on.
         let written = jingle.to_xml();
-        assert_eq!(parse(&written).unwrap().to_xml(), written, "{}", path.display());
+        assert_eq!(
+            parse(&written).unwrap().to_xml(),
+            written,
+            "{}",
+            path.display()
+        );
         let (owner, kind) = match jingle.action {
             Action::SessionInitiate => (Role::Initiator, Kind::Offer),
             Action::SessionAccept => (Role::Responder, Kind::Answer),
@@ -81,12 +96,22 @@ fn jingle_of_every_client_is_understood_and_said_again() {
         assert_eq!(sdp.media.len(), jingle.contents.len(), "{}", path.display());
         for (media, content) in sdp.media.iter().zip(&jingle.contents) {
             let payloads = content.rtp().map_or(1, |rtp| rtp.payloads.len());
-            assert_eq!(media.formats.len(), payloads, "{}: {report:?}", path.display());
+            assert_eq!(
+                media.formats.len(),
+                payloads,
+                "{}: {report:?}",
+                path.display()
+            );
             let candidates = content.ice().unwrap().candidates.len();
             assert_eq!(media.candidates().count(), candidates, "{}", path.display());
         }
         let text = sdp.to_string();
-        assert_eq!(Session::parse(&text, &Limits::default()).unwrap().to_string(), text);
+        assert_eq!(
+            Session::parse(&text, &Limits::default())
+                .unwrap()
+                .to_string(),
+            text
+        );
         mapped += 1;
     }
     assert!(mapped > 20, "only {mapped} stanzas were mapped");
@@ -96,7 +121,13 @@ fn jingle_of_every_client_is_understood_and_said_again() {
 fn clients_agree_on_what_chrome_said() {
     let text = read("chrome156/audio-video-data.offer.sdp");
     let offer = Session::parse(&text, &Limits::default()).unwrap();
-    for client in ["conversations", "movim", "jitsi", "stanza", "sdp-jingle-json"] {
+    for client in [
+        "conversations",
+        "movim",
+        "jitsi",
+        "stanza",
+        "sdp-jingle-json",
+    ] {
         let jingle = parse(&read(&format!("{client}/chrome156-audio-video.offer.xml"))).unwrap();
         let (sdp, _) =
             mapping::to_sdp(&jingle, Role::Initiator, Kind::Offer, &Dialect::STRICT).unwrap();
@@ -133,7 +164,9 @@ fn facts(session: &Session) -> BTreeSet<String> {
         }
     }
     for (index, media) in session.media.iter().enumerate() {
-        let mid = media.mid().map_or_else(|| index.to_string(), |mid| mid.as_str().to_owned());
+        let mid = media
+            .mid()
+            .map_or_else(|| index.to_string(), |mid| mid.as_str().to_owned());
         let mut add = |fact: String| facts.insert(format!("{index} {mid} {}", fact.trim()));
         add(format!("{} rejected: {}", media.kind, media.is_rejected()));
         if media.is_rejected() {
@@ -164,12 +197,19 @@ fn facts(session: &Session) -> BTreeSet<String> {
         if media.is_rtp() && media.direction().is_none() {
             add("sendrecv".to_owned());
         }
-        if !media.attributes.iter().any(|own| matches!(own, Attribute::Msid(_))) {
+        if !media
+            .attributes
+            .iter()
+            .any(|own| matches!(own, Attribute::Msid(_)))
+        {
             for attribute in &media.attributes {
                 if let Attribute::Ssrc(ssrc) = attribute
                     && ssrc.name.as_str() == "msid"
                 {
-                    add(format!("msid {}", ssrc.value.as_deref().unwrap_or_default()));
+                    add(format!(
+                        "msid {}",
+                        ssrc.value.as_deref().unwrap_or_default()
+                    ));
                 }
             }
         }
@@ -208,9 +248,9 @@ fn fact(attribute: &Attribute, media: &Media) -> Option<String> {
 fn plain(candidate: &Candidate) -> String {
     let mut own = candidate.clone();
     own.transport = campana::sdp::Token::new(&own.transport.to_ascii_lowercase()).unwrap();
-    own.related = own.related.filter(|related| {
-        !["0.0.0.0", "::"].contains(&related.address.as_str())
-    });
+    own.related = own
+        .related
+        .filter(|related| !["0.0.0.0", "::"].contains(&related.address.as_str()));
     own.extensions.retain(|(name, value)| match name.as_str() {
         "generation" => value.as_str() != "0",
         "network-id" | "network-cost" | "ufrag" => false,

@@ -130,13 +130,19 @@ fn limits_hold() {
     let error = sdp::Session::parse(&format!("v=0\r\n{many}"), &sdp::Limits::default());
     assert_eq!(
         error,
-        Err(sdp::Error { line: 66, fault: sdp::Fault::TooManySections(64) })
+        Err(sdp::Error {
+            line: 66,
+            fault: sdp::Fault::TooManySections(64)
+        })
     );
     let long = "a=x\r\n".repeat(5000);
     let error = sdp::Session::parse(&format!("v=0\r\n{long}"), &sdp::Limits::default());
     assert_eq!(
         error,
-        Err(sdp::Error { line: 4097, fault: sdp::Fault::TooManyLines(4096) })
+        Err(sdp::Error {
+            line: 4097,
+            fault: sdp::Fault::TooManyLines(4096)
+        })
     );
     let content = "<content name='a' creator='initiator'/>".repeat(65);
     let text = format!(
@@ -151,10 +157,33 @@ fn limits_hold() {
 
 fn line_start() -> impl Strategy<Value = String> {
     prop::sample::select(vec![
-        "a=candidate:", "a=crypto:", "a=extmap:", "a=fingerprint:", "a=fmtp:", "a=group:", "a=ice-pwd:",
-        "a=mid:", "a=msid:", "a=rid:", "a=rtcp-fb:", "a=rtpmap:", "a=setup:", "a=ssrc:1 ",
-        "a=ssrc-group:", "a=sctpmap:", "a=", "b=", "c=", "i=", "m=", "m=audio 9 UDP/TLS/RTP/SAVPF ",
-        "a=fmtp:96 ", "a=rtpmap:96 ", "a=rtcp-fb:* ", "a=extmap:1 ", "",
+        "a=candidate:",
+        "a=crypto:",
+        "a=extmap:",
+        "a=fingerprint:",
+        "a=fmtp:",
+        "a=group:",
+        "a=ice-pwd:",
+        "a=mid:",
+        "a=msid:",
+        "a=rid:",
+        "a=rtcp-fb:",
+        "a=rtpmap:",
+        "a=setup:",
+        "a=ssrc:1 ",
+        "a=ssrc-group:",
+        "a=sctpmap:",
+        "a=",
+        "b=",
+        "c=",
+        "i=",
+        "m=",
+        "m=audio 9 UDP/TLS/RTP/SAVPF ",
+        "a=fmtp:96 ",
+        "a=rtpmap:96 ",
+        "a=rtcp-fb:* ",
+        "a=extmap:1 ",
+        "",
     ])
     .prop_map(str::to_owned)
 }
@@ -174,20 +203,29 @@ fn hostile() -> impl Strategy<Value = String> {
 }
 
 fn hostile_jingle() -> impl Strategy<Value = Jingle> {
-    (vec(hostile_content(), 1..4), vec(hostile_group(), 0..2), session_extra()).prop_map(
-        |(contents, groups, extra)| {
+    (
+        vec(hostile_content(), 1..4),
+        vec(hostile_group(), 0..2),
+        session_extra(),
+    )
+        .prop_map(|(contents, groups, extra)| {
             let mut jingle = Jingle::new(Action::SessionInitiate, Sid::new("a").unwrap());
             jingle.contents = contents;
             jingle.groups = groups;
             jingle.extra = Some(extra);
             jingle
-        },
-    )
+        })
 }
 
 fn hostile_group() -> impl Strategy<Value = grouping::Group> {
-    (prop_oneof![Just("BUNDLE".to_owned()), hostile()], vec(hostile(), 1..3))
-        .prop_map(|(semantics, contents)| grouping::Group { semantics, contents })
+    (
+        prop_oneof![Just("BUNDLE".to_owned()), hostile()],
+        vec(hostile(), 1..3),
+    )
+        .prop_map(|(semantics, contents)| grouping::Group {
+            semantics,
+            contents,
+        })
 }
 
 fn hostile_content() -> impl Strategy<Value = Content> {
@@ -204,7 +242,10 @@ fn hostile_content() -> impl Strategy<Value = Content> {
 
 fn description() -> impl Strategy<Value = rtp::Description> {
     let media = prop_oneof![Just("audio".to_owned()), hostile()];
-    let hints = (vec((hostile(), hostile()), 0..2), vec((hostile(), of(hostile())), 0..2));
+    let hints = (
+        vec((hostile(), hostile()), 0..2),
+        vec((hostile(), of(hostile())), 0..2),
+    );
     let times = (of(hostile()), vec(hostile(), 0..2));
     (
         media,
@@ -216,8 +257,8 @@ fn description() -> impl Strategy<Value = rtp::Description> {
         hints,
         times,
     )
-        .prop_map(|(media, payloads, feedback, maps, sources, groups, hints, times)| {
-            rtp::Description {
+        .prop_map(
+            |(media, payloads, feedback, maps, sources, groups, hints, times)| rtp::Description {
                 media,
                 payloads,
                 feedback,
@@ -243,16 +284,26 @@ fn description() -> impl Strategy<Value = rtp::Description> {
                     .into_iter()
                     .map(|(kind, value)| Bandwidth { kind, value })
                     .collect(),
-                streams: hints.1.into_iter().map(|(id, track)| Stream { id, track }).collect(),
+                streams: hints
+                    .1
+                    .into_iter()
+                    .map(|(id, track)| Stream { id, track })
+                    .collect(),
                 ptime: times.0,
                 categories: times.1,
                 ..rtp::Description::default()
-            }
-        })
+            },
+        )
 }
 
 fn payload() -> impl Strategy<Value = Payload> {
-    (0u8..128, of(hostile()), vec(parameter(), 0..3), vec(feedback(), 0..2), of(hostile()))
+    (
+        0u8..128,
+        of(hostile()),
+        vec(parameter(), 0..3),
+        vec(feedback(), 0..2),
+        of(hostile()),
+    )
         .prop_map(|(id, name, parameters, feedback, ptime)| Payload {
             id,
             name,
@@ -266,7 +317,11 @@ fn payload() -> impl Strategy<Value = Payload> {
 fn feedback() -> impl Strategy<Value = Feedback> {
     prop_oneof![
         (hostile(), of(hostile()), vec(parameter(), 0..2)).prop_map(
-            |(kind, subtype, parameters)| Feedback::Kind { kind, subtype, parameters }
+            |(kind, subtype, parameters)| Feedback::Kind {
+                kind,
+                subtype,
+                parameters
+            }
         ),
         hostile().prop_map(Feedback::TrrInt),
     ]
@@ -289,41 +344,58 @@ fn transport() -> impl Strategy<Value = ice_udp::Transport> {
         of(credential("abcd")),
         of(credential("0123456789012345678901")),
         vec(hostile(), 0..2),
-        vec((hostile(), of(hostile()), prop_oneof![Just("AA:BB".to_owned()), hostile()]), 1..3),
+        vec(
+            (
+                hostile(),
+                of(hostile()),
+                prop_oneof![Just("AA:BB".to_owned()), hostile()],
+            ),
+            1..3,
+        ),
         vec(candidate(), 0..3),
     )
-        .prop_map(|(ufrag, pwd, options, fingerprints, candidates)| ice_udp::Transport {
-            ufrag,
-            pwd,
-            options,
-            fingerprints: fingerprints
-                .into_iter()
-                .map(|(hash, setup, value)| dtls::Fingerprint { hash, setup, value })
-                .collect(),
-            candidates,
-            ..ice_udp::Transport::default()
-        })
+        .prop_map(
+            |(ufrag, pwd, options, fingerprints, candidates)| ice_udp::Transport {
+                ufrag,
+                pwd,
+                options,
+                fingerprints: fingerprints
+                    .into_iter()
+                    .map(|(hash, setup, value)| dtls::Fingerprint { hash, setup, value })
+                    .collect(),
+                candidates,
+                ..ice_udp::Transport::default()
+            },
+        )
 }
 
 fn candidate() -> impl Strategy<Value = ice_udp::Candidate> {
     let kind = prop_oneof![Just("host".to_owned()), Just("srflx".to_owned()), hostile()];
-    (hostile(), hostile(), hostile(), kind, of(hostile()), of(hostile())).prop_map(
-        |(foundation, ip, protocol, kind, related_address, tcp_type)| ice_udp::Candidate {
-            component: 1,
-            foundation,
-            generation: 0,
-            id: None,
-            ip,
-            network: None,
-            port: 9,
-            priority: 1,
-            protocol,
-            related_address,
-            related_port: None,
-            tcp_type,
-            kind,
-        },
+    (
+        hostile(),
+        hostile(),
+        hostile(),
+        kind,
+        of(hostile()),
+        of(hostile()),
     )
+        .prop_map(
+            |(foundation, ip, protocol, kind, related_address, tcp_type)| ice_udp::Candidate {
+                component: 1,
+                foundation,
+                generation: 0,
+                id: None,
+                ip,
+                network: None,
+                port: 9,
+                priority: 1,
+                protocol,
+                related_address,
+                related_port: None,
+                tcp_type,
+                kind,
+            },
+        )
 }
 
 fn attribute() -> impl Strategy<Value = extra::Attribute> {
@@ -358,8 +430,12 @@ fn session_extra() -> impl Strategy<Value = extra::SessionExtra> {
             formats,
         },
     );
-    (vec(attribute(), 0..3), vec(section, 0..3))
-        .prop_map(|(attributes, sections)| extra::SessionExtra { attributes, sections })
+    (vec(attribute(), 0..3), vec(section, 0..3)).prop_map(|(attributes, sections)| {
+        extra::SessionExtra {
+            attributes,
+            sections,
+        }
+    })
 }
 
 /// SDP as an engine might write it, of the parts that have a place in Jingle.
@@ -367,8 +443,17 @@ fn sound_sdp() -> impl Strategy<Value = String> {
     let section = (
         prop_oneof![Just("audio"), Just("video")],
         prop::collection::btree_set(96u8..127, 1..6),
-        prop_oneof![Just("sendrecv"), Just("sendonly"), Just("recvonly"), Just("inactive")],
-        of(prop_oneof![Just("sendonly"), Just("recvonly"), Just("inactive")]),
+        prop_oneof![
+            Just("sendrecv"),
+            Just("sendonly"),
+            Just("recvonly"),
+            Just("inactive")
+        ],
+        of(prop_oneof![
+            Just("sendonly"),
+            Just("recvonly"),
+            Just("inactive")
+        ]),
         vec("[a-z-]{1,12}=[a-zA-Z0-9+/=,]{1,12}", 0..4),
         any::<bool>(),
         1u32..100_000,
@@ -407,7 +492,10 @@ fn sound_sdp() -> impl Strategy<Value = String> {
             }
             push(format!("a=x-unknown:{word}"));
             push(format!("a=ssrc:{rate} cname:{word}"));
-            push(format!("a=candidate:1 1 udp {rate} 192.0.2.1 {} typ host", 1000 + index));
+            push(format!(
+                "a=candidate:1 1 udp {rate} 192.0.2.1 {} typ host",
+                1000 + index
+            ));
         }
         text
     })
