@@ -96,15 +96,15 @@ pub(super) fn payload_to_sdp(
     out: &mut Vec<Attribute>,
 ) -> Option<()> {
     let known = static_payload(payload.id);
-    let encoding = payload.name.as_deref().or(known.map(|(name, ..)| name))?;
+    let encoding = payload.name.as_deref().or_else(|| Some(known?.0))?;
     let encoding = Word::new(encoding)
         .ok()
         .filter(|name| !name.contains('/'))?;
     let clock_rate = payload
         .clock_rate
-        .or(known.map(|(_, clock_rate, _)| clock_rate))
+        .or_else(|| Some(known?.1))
         .unwrap_or(if media == "video" { 90_000 } else { 8_000 });
-    let channels = payload.channels.or(known.map(|(.., channels)| channels));
+    let channels = payload.channels.or_else(|| Some(known?.2));
     let parameters = channels
         .filter(|channels| *channels != 1)
         .map(|n| Word::from(u64::from(n)));

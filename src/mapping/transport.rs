@@ -101,8 +101,8 @@ impl<'a> Lines<'a> {
         sctp::SctpMap {
             port: self
                 .sctp_port
-                .or(self.sctp_map.map(|map| map.port))
-                .or(formats.iter().find_map(|format| format.parse().ok()))
+                .or_else(|| Some(self.sctp_map?.port))
+                .or_else(|| formats.iter().find_map(|format| format.parse().ok()))
                 .unwrap_or(5000),
             protocol: "webrtc-datachannel".to_owned(),
             streams: Some(self.sctp_map.and_then(|map| map.streams).unwrap_or(1024)),
