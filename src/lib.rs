@@ -44,6 +44,10 @@ pub mod jingle;
 
 pub mod web;
 
+pub mod address;
+
+pub mod stanza;
+
 pub mod stun;
 
 pub mod mapping;

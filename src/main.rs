@@ -1,3 +1,7 @@
 //! Hands over to [`campana::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    campana::cli::main()
+}

@@ -1,1 +1,26 @@
 //! One call: two legs joined back to back.
+//!
+//! A leg is a browser app ([`web`](crate::web)) or a Jingle client ([`jingle`](crate::jingle)); all
+//! four combinations work, because legs speak to each other only in signals: offer, answer,
+//! candidates, ringing, information, end. A Jingle leg maps its signals with [`crate::mapping`]; a
+//! web leg passes SDP on byte for byte.
+//!
+//! The callee's devices ring in parallel and the first to pick up wins ([`Calls`]). Candidates that
+//! come before the other side has its description wait in its leg. A description or a candidate
+//! reaches a device only once it has picked up, except a client without XEP-0353, which cannot ring
+//! without a session-initiate.
+//!
+//! Left out so far: changing a call under way towards a Jingle client (content-add and its kin,
+//! ICE restart); they are refused with the errors of XEP-0166.
+
+mod config;
+mod leg;
+mod parties;
+mod ringing;
+mod signal;
+mod table;
+mod timer;
+
+pub use config::{Config, Limits};
+pub use signal::{CallId, Devices, Directory, Request, Sink, What};
+pub use table::Calls;

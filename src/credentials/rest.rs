@@ -32,8 +32,9 @@ pub fn mint(secret: &Secret, person: &str, expires_unix: u64) -> Credentials {
     Credentials { username, password }
 }
 
-/// The secret shared by those who mint and those who check.
-#[derive(Clone, Deserialize, Eq, PartialEq)]
+/// A secret shared with somebody: those who mint TURN credentials and those who check them, or an
+/// XMPP server and its component. It is never printed.
+#[derive(Clone, Default, Deserialize, Eq, PartialEq)]
 #[serde(from = "String")]
 pub struct Secret(String);
 
@@ -50,7 +51,7 @@ impl Secret {
         self.0.is_empty()
     }
 
-    /// The text itself, for writing it into the state directory.
+    /// The text itself, for the one place that needs it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -67,6 +68,12 @@ impl Secret {
 impl From<String> for Secret {
     fn from(secret: String) -> Self {
         Self(secret)
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(secret: &str) -> Self {
+        Self(secret.to_owned())
     }
 }
 

@@ -5,4 +5,7 @@
     reason = "this is the I/O shell"
 )]
 
+pub mod http;
+pub mod link;
+pub mod run;
 pub mod turn;

@@ -1,1 +1,14 @@
-//! Who is online and what can be called.
+//! Who is online, what can be called, and who may know.
+//!
+//! [`Registry`] learns of people from directed presence to the service (browser apps), from
+//! presence sent to gateway addresses under subscription (RFC 6121 §3), and from privileged
+//! presence where the server grants it (XEP-0356). [`Access`] says who may see and call whom.
+//!
+//! Left out: keeping subscriptions over a restart. A watcher's server probes when the watcher
+//! comes online (RFC 6121 §4.3), and that probe is handed on to the person watched.
+
+mod access;
+mod registry;
+
+pub use access::{Access, Config, Decision, Mode};
+pub use registry::{CapsRef, Client, Reach, Registry, Show};

@@ -15,7 +15,7 @@ use super::Transport;
 use crate::{credentials::Secret, stun::Family};
 
 /// The keys of `[turn]`. Each has a default that is safe to run with.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where clients reach us: `udp:`, `tcp:` or `tls:` and an address with port.

@@ -1,1 +1,19 @@
-//! The browser protocol, `urn:x-campana:sdp:0`.
+//! The browser protocol, `urn:x-campana:sdp:0`: a browser app deals with SDP only.
+//!
+//! Carried in IQ, so that every step is acknowledged. One element, [`Session`], holds one
+//! [`Message`]. Words are those of JSEP (RFC 9429): offer, answer, candidate. [`Device`] in a
+//! directed presence to the service announces an app that can be called.
+//!
+//! `schemas/` holds the XSD of this namespace. Reading ignores what it does not know, so that
+//! apps and services of different age understand each other.
+
+mod device;
+mod media;
+mod session;
+
+pub use device::Device;
+pub use media::Media;
+pub use session::{Candidate, End, EndOfCandidates, Info, Message, ParseError, Session};
+
+/// The namespace of everything here.
+pub const NS: &str = "urn:x-campana:sdp:0";

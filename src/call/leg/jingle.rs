@@ -1,0 +1,446 @@
+//! A Jingle client: the session states of XEP-0166 §5, with what XEP-0353 puts before them.
+
+use super::super::signal::{Ending, Signal};
+use super::super::{Sink, What};
+use super::{Fault, Line, out_of_order};
+use crate::jingle::info::Muted;
+use crate::jingle::message::{Message, Step};
+use crate::jingle::{self, Action, Info, Jingle as Payload, Reason, Sid};
+use crate::mapping::{BundlePolicy, Dialect, Refusal, Session, Trickle};
+use crate::stanza::{self, ErrorKind, StanzaError};
+use crate::{web, xml};
+
+/// A leg towards a Jingle client.
+#[derive(Debug)]
+pub(in super::super) struct Jingle {
+    sid: Sid,
+    dialect: &'static Dialect,
+    state: State,
+    /// Whether messages of XEP-0353 went before, so that one must come behind (§3.7).
+    announced: bool,
+    /// The browser at the other side wants everything on one transport.
+    bundles_all: bool,
+    /// What cannot be said before the session is accepted.
+    held: Vec<Trickle>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The client's `<propose/>` waits for an answer.
+    Proposed,
+    /// It was told to proceed.
+    Proceeding,
+    /// Its session-initiate waits for our session-accept.
+    Called(Box<Session>),
+    /// Nothing was sent to it yet.
+    Idle,
+    /// Our session-initiate waits for its session-accept.
+    Calling(Box<Session>),
+    /// Accepted by it, but the accept wants credentials that are still to come.
+    Completing(Box<Session>),
+    /// The session is active.
+    Active(Box<Session>),
+    /// The session has ended, or never began.
+    Ended,
+}
+
+/// What a client said, once it is found to be legal.
+#[derive(Debug, Default)]
+pub(in super::super) struct Events {
+    /// The session was accepted, so the call is taken on this device.
+    pub(in super::super) picked_up: bool,
+    /// For the other side, in order.
+    pub(in super::super) signals: Vec<Signal>,
+    /// To be sent back behind the result.
+    pub(in super::super) replies: Vec<Payload>,
+}
+
+impl Jingle {
+    /// The client announces a call with XEP-0353.
+    pub(in super::super) fn proposing(sid: Sid, dialect: &'static Dialect) -> Self {
+        Self::new(sid, dialect, State::Proposed, true)
+    }
+
+    /// The client calls with session-initiate at once.
+    pub(in super::super) fn calling(sid: Sid, dialect: &'static Dialect, session: Session) -> Self {
+        Self::new(sid, dialect, State::Called(Box::new(session)), false)
+    }
+
+    /// The client is to be called. `announced`: it picked up by XEP-0353.
+    /// `bundles_all`: the browser at the other side has the bundle policy `max-bundle`.
+    pub(in super::super) fn called(
+        sid: Sid,
+        dialect: &'static Dialect,
+        announced: bool,
+        bundles_all: bool,
+    ) -> Self {
+        Self {
+            bundles_all,
+            ..Self::new(sid, dialect, State::Idle, announced)
+        }
+    }
+
+    fn new(sid: Sid, dialect: &'static Dialect, state: State, announced: bool) -> Self {
+        Self {
+            sid,
+            dialect,
+            state,
+            announced,
+            bundles_all: false,
+            held: Vec::new(),
+        }
+    }
+
+    /// Whether a session-initiate is out, or waits for the caller's offer, and is not accepted.
+    pub(in super::super) fn is_ringing(&self) -> bool {
+        matches!(self.state, State::Idle | State::Calling(_))
+    }
+
+    /// Whether nothing was sent to it yet.
+    pub(in super::super) fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
+    /// Whether the client has only announced its call.
+    pub(in super::super) fn is_proposed(&self) -> bool {
+        matches!(self.state, State::Proposed)
+    }
+
+    /// Tells the client that somebody picked up, so that it sends session-initiate.
+    pub(in super::super) fn proceed(&mut self, line: &Line, out: &mut dyn Sink) {
+        if self.is_proposed() {
+            self.state = State::Proceeding;
+            self.message(line, Step::Proceed, out);
+        }
+    }
+
+    pub(in super::super) fn message(&self, line: &Line, step: Step, out: &mut dyn Sink) {
+        send_message(&line.own, line.peer.as_str(), &self.sid, step, out);
+    }
+
+    pub(in super::super) fn deliver(
+        &mut self,
+        line: &Line,
+        signal: Signal,
+        out: &mut dyn Sink,
+    ) -> Result<(), Refusal> {
+        match signal {
+            Signal::Ringing => match &self.state {
+                State::Proposed => self.message(line, Step::Ringing, out),
+                State::Called(_) => self.inform(line, Info::Ringing, out),
+                _ => {}
+            },
+            Signal::Offer(offer) => match &self.state {
+                State::Idle => {
+                    let (mut session, mut initiate) =
+                        Session::initiate(self.sid.clone(), offer.sdp, self.dialect)?;
+                    if self.bundles_all {
+                        session.set_bundle_policy(BundlePolicy::Max);
+                    }
+                    initiate.initiator = Some(line.own.clone());
+                    send(line, What::Begin, &initiate, out);
+                    self.state = State::Calling(Box::new(session));
+                    self.release(line, out)?;
+                }
+                _ => return Err(Refusal::UnsupportedApplications),
+            },
+            Signal::Answer(answer) => {
+                let State::Called(session) = &mut self.state else {
+                    return Ok(());
+                };
+                let mut accept = session.accept(answer.sdp)?;
+                accept.responder = Some(line.own.clone());
+                send(line, What::Describe, &accept, out);
+                if let State::Called(session) = std::mem::replace(&mut self.state, State::Ended) {
+                    self.state = State::Active(session);
+                }
+                self.release(line, out)?;
+            }
+            Signal::Trickle(trickle) => self.trickle(line, trickle, out)?,
+            Signal::Info(info) => {
+                if let Some(info) = self.info_of(info) {
+                    self.inform(line, info, out);
+                }
+            }
+            Signal::End(ending) => self.end(line, &ending, out),
+        }
+        Ok(())
+    }
+
+    pub(in super::super) fn end(&mut self, line: &Line, ending: &Ending, out: &mut dyn Sink) {
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Proposed => self.message(line, Step::Reject(ending.element().into()), out),
+            State::Called(_) | State::Calling(_) | State::Completing(_) | State::Active(_) => {
+                let mut terminate = Payload::new(Action::SessionTerminate, self.sid.clone());
+                terminate.reason = Some(ending.element());
+                send(line, What::End, &terminate, out);
+                self.finish(line, ending, out);
+            }
+            State::Proceeding => self.finish(line, ending, out),
+            State::Idle | State::Ended => {}
+        }
+    }
+
+    /// Takes what the client says in a `<jingle/>`.
+    pub(in super::super) fn handle(&mut self, payload: &Payload) -> Result<Events, Fault> {
+        let mut events = Events::default();
+        let began = self.session().is_some();
+        match (payload.action, &mut self.state) {
+            (Action::SessionInitiate, State::Proposed | State::Proceeding) => {
+                let session = Session::initiated(payload, self.dialect)?;
+                events.offer(&session);
+                self.state = State::Called(Box::new(session));
+            }
+            (Action::SessionAccept, State::Calling(session)) => {
+                session.accepted(payload)?;
+                events.picked_up = true;
+                events.answer(session);
+                self.accepted(&events);
+            }
+            (
+                Action::TransportInfo,
+                State::Called(session)
+                | State::Calling(session)
+                | State::Completing(session)
+                | State::Active(session),
+            ) => {
+                let open = session.remote_offer().is_none();
+                let trickle = session.remote_candidates(payload)?;
+                match &self.state {
+                    State::Called(session) if open => events.offer(session),
+                    State::Completing(session) => events.answer(session),
+                    _ => {}
+                }
+                self.accepted(&events);
+                if !trickle.is_empty() {
+                    events.signals.push(Signal::Trickle(trickle));
+                }
+            }
+            (Action::SessionInfo, _) if began => {
+                for info in &payload.info {
+                    let signal = self.signal_of(info).ok_or_else(unsupported_info)?;
+                    events.signals.push(signal);
+                }
+            }
+            (Action::SessionTerminate, _) => {
+                let ending = payload
+                    .reason
+                    .as_ref()
+                    .map_or(Reason::Success.into(), Ending::from);
+                events.signals.push(Signal::End(ending));
+            }
+            // XEP-0166 §7.2.4: acknowledged, then rejected.
+            (Action::ContentAdd, _) if began => {
+                events
+                    .replies
+                    .push(self.reject(Action::ContentReject, payload));
+            }
+            (Action::TransportReplace, _) if began => {
+                events
+                    .replies
+                    .push(self.reject(Action::TransportReject, payload));
+            }
+            // XEP-0166 §7.2.7: advisory.
+            (Action::DescriptionInfo, _) if began => {}
+            (Action::ContentModify | Action::ContentRemove | Action::SecurityInfo, _) if began => {
+                return Err(StanzaError::not_implemented().into());
+            }
+            (
+                Action::ContentAccept
+                | Action::ContentAdd
+                | Action::ContentModify
+                | Action::ContentReject
+                | Action::ContentRemove
+                | Action::DescriptionInfo
+                | Action::SecurityInfo
+                | Action::SessionAccept
+                | Action::SessionInfo
+                | Action::SessionInitiate
+                | Action::TransportAccept
+                | Action::TransportInfo
+                | Action::TransportReject
+                | Action::TransportReplace,
+                _,
+            ) => return Err(out_of_order().into()),
+        }
+        Ok(events)
+    }
+
+    /// The client itself ended the session.
+    pub(in super::super) fn over(&mut self, line: &Line, ending: &Ending, out: &mut dyn Sink) {
+        if !matches!(
+            std::mem::replace(&mut self.state, State::Ended),
+            State::Proposed
+        ) {
+            self.finish(line, ending, out);
+        }
+    }
+
+    fn reject(&self, action: Action, payload: &Payload) -> Payload {
+        let mut reject = Payload::new(action, self.sid.clone());
+        reject.contents.clone_from(&payload.contents);
+        if action == Action::ContentReject {
+            reject.reason = Some(Reason::UnsupportedApplications.into());
+            for content in &mut reject.contents {
+                content.description = None;
+                content.transport = None;
+            }
+        }
+        reject
+    }
+
+    /// The offer that the client's session-initiate made, if it is complete.
+    pub(in super::super) fn first_offer(&self) -> Option<Signal> {
+        let State::Called(session) = &self.state else {
+            return None;
+        };
+        session
+            .remote_offer()
+            .map(|offer| Signal::Offer(offer.into()))
+    }
+
+    /// A session that was accepted is active once the browser has its answer.
+    fn accepted(&mut self, events: &Events) {
+        let answered = events
+            .signals
+            .iter()
+            .any(|signal| matches!(signal, Signal::Answer(_)));
+        self.state = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Calling(session) if events.picked_up && answered => State::Active(session),
+            State::Calling(session) if events.picked_up => State::Completing(session),
+            State::Completing(session) if answered => State::Active(session),
+            other => other,
+        };
+    }
+
+    fn trickle(
+        &mut self,
+        line: &Line,
+        trickle: Vec<Trickle>,
+        out: &mut dyn Sink,
+    ) -> Result<(), Refusal> {
+        let (State::Calling(session) | State::Completing(session) | State::Active(session)) =
+            &mut self.state
+        else {
+            self.held.extend(trickle);
+            return Ok(());
+        };
+        if let Some(info) = session.local_candidates(&trickle)? {
+            for part in session.split(info) {
+                send(line, What::Inform, &part, out);
+            }
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, line: &Line, out: &mut dyn Sink) -> Result<(), Refusal> {
+        let held = std::mem::take(&mut self.held);
+        if held.is_empty() {
+            Ok(())
+        } else {
+            self.trickle(line, held, out)
+        }
+    }
+
+    fn inform(&self, line: &Line, info: Info, out: &mut dyn Sink) {
+        let mut payload = Payload::new(Action::SessionInfo, self.sid.clone());
+        payload.info.push(info);
+        send(line, What::Inform, &payload, out);
+    }
+
+    /// XEP-0353 §3.7: both parties say that a session which was announced has ended.
+    fn finish(&self, line: &Line, ending: &Ending, out: &mut dyn Sink) {
+        if self.announced {
+            self.message(line, Step::Finish(ending.element().into()), out);
+        }
+    }
+
+    fn session(&self) -> Option<&Session> {
+        match &self.state {
+            State::Called(session)
+            | State::Calling(session)
+            | State::Completing(session)
+            | State::Active(session) => Some(session),
+            State::Proposed | State::Proceeding | State::Idle | State::Ended => None,
+        }
+    }
+
+    fn info_of(&self, info: web::Info) -> Option<Info> {
+        let session = self.session()?;
+        let muted = |mid: Option<String>| {
+            let content = mid.and_then(|mid| session.content_of(&mid));
+            Muted {
+                creator: Some(content.map_or(session.role(), |(creator, _)| creator)),
+                name: content.map(|(_, name)| name.to_owned()),
+            }
+        };
+        Some(match info {
+            web::Info::Active => Info::Active,
+            web::Info::Hold => Info::Hold,
+            web::Info::Unhold => Info::Unhold,
+            web::Info::Mute(mid) => Info::Mute(muted(mid)),
+            web::Info::Unmute(mid) => Info::Unmute(muted(mid)),
+        })
+    }
+
+    fn signal_of(&self, info: &Info) -> Option<Signal> {
+        let mid = |muted: &Muted| {
+            let name = muted.name.as_deref()?;
+            self.session()?.mid_of(name)
+        };
+        Some(match info {
+            Info::Active => Signal::Info(web::Info::Active),
+            Info::Hold => Signal::Info(web::Info::Hold),
+            Info::Unhold => Signal::Info(web::Info::Unhold),
+            Info::Mute(muted) => Signal::Info(web::Info::Mute(mid(muted))),
+            Info::Unmute(muted) => Signal::Info(web::Info::Unmute(mid(muted))),
+            Info::Ringing => Signal::Ringing,
+            Info::Unknown => return None,
+        })
+    }
+}
+
+impl Events {
+    fn offer(&mut self, session: &Session) {
+        self.signals.extend(
+            session
+                .remote_offer()
+                .map(|offer| Signal::Offer(offer.into())),
+        );
+    }
+
+    fn answer(&mut self, session: &Session) {
+        self.signals.extend(
+            session
+                .remote_answer()
+                .map(|answer| Signal::Answer(answer.into())),
+        );
+    }
+}
+
+/// Sends a message of XEP-0353.
+pub(in super::super) fn send_message(
+    from: &str,
+    to: &str,
+    sid: &Sid,
+    step: Step,
+    out: &mut dyn Sink,
+) {
+    let mut writer = stanza::open("message", Some("chat"), from, to, None);
+    Message {
+        sid: sid.clone(),
+        step,
+    }
+    .write(&mut writer);
+    out.send(writer.finish());
+}
+
+pub(in super::super) fn send(line: &Line, what: What, payload: &Payload, out: &mut dyn Sink) {
+    line.request(out, what, &|writer: &mut xml::Writer| payload.write(writer));
+}
+
+/// XEP-0166 §6.8: a session-info whose payload is not understood.
+fn unsupported_info() -> StanzaError {
+    StanzaError::new(ErrorKind::Cancel, "feature-not-implemented")
+        .with_application("unsupported-info", jingle::error::NS)
+}

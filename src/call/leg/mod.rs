@@ -1,0 +1,148 @@
+//! The two kinds of leg. Each takes what its device says and gives signals, and turns the other
+//! side's signals into stanzas; the two files mirror each other.
+
+pub(super) mod jingle;
+pub(super) mod web;
+
+use jid::FullJid;
+
+use super::signal::{Ending, Signal};
+use super::{CallId, Request, Sink, What};
+use crate::mapping::{Refusal, Trickle};
+use crate::stanza::{ErrorKind, StanzaError};
+use crate::xml::Writer;
+
+/// One side of a call.
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub(super) line: Line,
+    pub(super) kind: Kind,
+    /// Candidates it has sent.
+    pub(super) candidates: usize,
+    /// What it trickled before it was the one that takes the call.
+    pub(super) early: Vec<Trickle>,
+}
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    Web(web::Web),
+    Jingle(Box<jingle::Jingle>),
+}
+
+/// The addresses a leg speaks between.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub(super) call: CallId,
+    pub(super) leg: usize,
+    /// Ours, with the call's key.
+    pub(super) own: String,
+    /// The device's.
+    pub(super) peer: FullJid,
+}
+
+impl Line {
+    pub(super) fn request(&self, out: &mut dyn Sink, what: What, write: &dyn Fn(&mut Writer)) {
+        let request = Request {
+            call: self.call,
+            leg: self.leg,
+            what,
+        };
+        out.request(request, &self.own, self.peer.as_str(), write);
+    }
+}
+
+impl Leg {
+    /// Takes a signal of the other side.
+    ///
+    /// # Errors
+    /// When this side cannot be told, because its protocol has no way to say it.
+    pub(super) fn deliver(&mut self, signal: Signal, out: &mut dyn Sink) -> Result<(), Refusal> {
+        match &mut self.kind {
+            Kind::Web(web) => {
+                web.deliver(&self.line, signal, out);
+                Ok(())
+            }
+            Kind::Jingle(jingle) => jingle.deliver(&self.line, signal, out),
+        }
+    }
+
+    pub(super) fn new(line: Line, kind: Kind) -> Self {
+        Self {
+            line,
+            kind,
+            candidates: 0,
+            early: Vec::new(),
+        }
+    }
+
+    /// Whether it rings.
+    pub(super) fn is_ringing(&self) -> bool {
+        match &self.kind {
+            Kind::Web(web) => web.is_ringing(),
+            Kind::Jingle(jingle) => jingle.is_ringing(),
+        }
+    }
+
+    /// Ends the leg.
+    pub(super) fn end(&mut self, ending: &Ending, out: &mut dyn Sink) {
+        match &mut self.kind {
+            Kind::Web(web) => web.deliver(&self.line, Signal::End(ending.clone()), out),
+            Kind::Jingle(jingle) => jingle.end(&self.line, ending, out),
+        }
+    }
+}
+
+/// What is wrong with something that a device said.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The stanza: it is answered with this error.
+    Stanza(StanzaError),
+    /// What it asks for: it is acknowledged and the call ends.
+    Call(Ending),
+}
+
+impl From<StanzaError> for Fault {
+    fn from(error: StanzaError) -> Self {
+        Self::Stanza(error)
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        if refusal.is_stanza_error() {
+            Self::Stanza(refused(&refusal))
+        } else {
+            Self::Call(Ending::from(&refusal))
+        }
+    }
+}
+
+impl From<&Refusal> for Ending {
+    fn from(refusal: &Refusal) -> Self {
+        Self::from(refusal.reason()).with_text(refusal.to_string())
+    }
+}
+
+/// XEP-0166 §10 and the answer to whoever is not a party: `unknown-session`.
+pub(super) fn unknown_session() -> StanzaError {
+    StanzaError::new(ErrorKind::Cancel, "item-not-found")
+        .with_application("unknown-session", crate::jingle::error::NS)
+}
+
+/// XEP-0166 §10: legal in itself, but not now.
+pub(super) fn out_of_order() -> StanzaError {
+    StanzaError::new(ErrorKind::Wait, "unexpected-request")
+        .with_application("out-of-order", crate::jingle::error::NS)
+}
+
+/// A description that cannot be taken, in words for a developer.
+pub(super) fn refused(refusal: &Refusal) -> StanzaError {
+    let (kind, condition) = refusal.stanza_error();
+    let kind = match kind {
+        "auth" => ErrorKind::Auth,
+        "cancel" => ErrorKind::Cancel,
+        "wait" => ErrorKind::Wait,
+        _ => ErrorKind::Modify,
+    };
+    StanzaError::new(kind, condition).with_text(refusal.to_string())
+}

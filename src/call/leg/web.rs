@@ -1,0 +1,236 @@
+//! A browser app: the signalling states of JSEP (RFC 9429 §3.2), as the app sees them.
+
+use super::super::signal::{Description, Ending, Signal};
+use super::super::{Sink, What};
+use super::{Line, out_of_order, refused};
+use crate::jingle::{Reason, Sid};
+use crate::mapping::{Limits, Trickle, browser};
+use crate::sdp;
+use crate::stanza::StanzaError;
+use crate::web::{Candidate, End, EndOfCandidates, Message, Session};
+
+/// A leg towards a browser app.
+#[derive(Debug)]
+pub(in super::super) struct Web {
+    sid: Sid,
+    state: State,
+    /// The app has a remote description, so candidates mean something to it.
+    described: bool,
+    /// Candidates that wait for it.
+    held: Vec<Trickle>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Rings.
+    Proposed,
+    /// Picked up; waits for an offer.
+    PickedUp,
+    /// The app's offer waits for an answer.
+    Offering,
+    /// Our offer waits for the app's answer.
+    Offered(Box<sdp::Session>),
+    /// Nothing is open.
+    Stable,
+}
+
+/// What an app said, once it is found to be legal.
+#[derive(Debug)]
+pub(in super::super) enum Event {
+    /// For the other side.
+    Signal(Signal),
+    /// The call is taken on this device.
+    PickedUp,
+}
+
+impl Web {
+    /// The app calls: its first offer is under way to the other side.
+    pub(in super::super) fn calling(sid: Sid) -> Self {
+        Self {
+            sid,
+            state: State::Offering,
+            described: false,
+            held: Vec::new(),
+        }
+    }
+
+    /// The app is called.
+    pub(in super::super) fn ring(sid: Sid) -> Self {
+        Self {
+            sid,
+            state: State::Proposed,
+            described: false,
+            held: Vec::new(),
+        }
+    }
+
+    /// Whether it rings and has not picked up.
+    pub(in super::super) fn is_ringing(&self) -> bool {
+        matches!(self.state, State::Proposed)
+    }
+
+    /// Whether the app has a description of the other side.
+    pub(in super::super) fn is_described(&self) -> bool {
+        self.described
+    }
+
+    pub(in super::super) fn say(
+        &self,
+        line: &Line,
+        what: What,
+        message: Message,
+        out: &mut dyn Sink,
+    ) {
+        let session = Session {
+            sid: self.sid.as_str().to_owned(),
+            message,
+        };
+        line.request(out, what, &|writer| session.write(writer));
+    }
+
+    pub(in super::super) fn deliver(&mut self, line: &Line, signal: Signal, out: &mut dyn Sink) {
+        match signal {
+            Signal::Ringing => self.say(line, What::Inform, Message::Ringing, out),
+            Signal::Offer(offer) => {
+                let Description { text, sdp } = *offer;
+                self.state = State::Offered(Box::new(sdp));
+                self.say(line, What::Describe, Message::Offer(text), out);
+                self.now_described(line, out);
+            }
+            Signal::Answer(answer) => {
+                self.state = State::Stable;
+                self.say(line, What::Describe, Message::Answer(answer.text), out);
+                self.now_described(line, out);
+            }
+            Signal::Trickle(trickle) if self.described => self.trickle(line, &trickle, out),
+            Signal::Trickle(trickle) => self.held.extend(trickle),
+            Signal::Info(info) => self.say(line, What::Inform, Message::Info(info), out),
+            Signal::End(ending) => {
+                let end = End {
+                    reason: ending.reason.name().to_owned(),
+                    text: ending.text,
+                    answered_elsewhere: ending.elsewhere,
+                };
+                self.say(line, What::End, Message::End(end), out);
+            }
+        }
+    }
+
+    /// Takes what the app says.
+    pub(in super::super) fn handle(
+        &mut self,
+        message: Message,
+        limits: &Limits,
+    ) -> Result<Event, StanzaError> {
+        let event = match (message, &self.state) {
+            (Message::Ringing, State::Proposed) => Event::Signal(Signal::Ringing),
+            (Message::Proceed, State::Proposed) => {
+                self.state = State::PickedUp;
+                Event::PickedUp
+            }
+            (Message::Offer(text), State::Stable) => {
+                let offer = read_offer(text, limits)?;
+                self.state = State::Offering;
+                Event::Signal(Signal::Offer(offer))
+            }
+            (Message::Answer(text), State::Offered(offer)) => {
+                let sdp = browser::answer(&text, offer, limits).map_err(|e| refused(&e))?;
+                self.state = State::Stable;
+                Event::Signal(Signal::Answer(Box::new(Description { text, sdp })))
+            }
+            (
+                Message::Candidates(candidates, ends),
+                State::Offering | State::Offered(_) | State::Stable,
+            ) => Event::Signal(Signal::Trickle(trickle_of(candidates, ends))),
+            (Message::Info(info), State::Offering | State::Offered(_) | State::Stable) => {
+                Event::Signal(Signal::Info(info))
+            }
+            (Message::End(end), state) => {
+                let default = match state {
+                    State::Proposed => Reason::Decline,
+                    State::Offering if !self.described => Reason::Cancel,
+                    _ => Reason::Success,
+                };
+                let reason = Reason::from_name(&end.reason).unwrap_or(default);
+                Event::Signal(Signal::End(Ending {
+                    reason,
+                    text: end.text,
+                    elsewhere: false,
+                }))
+            }
+            (
+                Message::Propose(_)
+                | Message::Ringing
+                | Message::Proceed
+                | Message::Offer(_)
+                | Message::Answer(_)
+                | Message::Candidates(..)
+                | Message::Info(_),
+                _,
+            ) => return Err(out_of_order()),
+        };
+        Ok(event)
+    }
+
+    fn now_described(&mut self, line: &Line, out: &mut dyn Sink) {
+        self.described = true;
+        let held = std::mem::take(&mut self.held);
+        self.trickle(line, &held, out);
+    }
+
+    fn trickle(&self, line: &Line, trickle: &[Trickle], out: &mut dyn Sink) {
+        for some in trickle.chunks(PER_STANZA) {
+            let mut candidates = Vec::new();
+            let mut ends = Vec::new();
+            for one in some {
+                match &one.candidate {
+                    Some(candidate) => candidates.push(Candidate {
+                        mid: one.mid.clone(),
+                        index: one.index.and_then(|index| u16::try_from(index).ok()),
+                        ufrag: one.ufrag.clone(),
+                        candidate: candidate.clone(),
+                    }),
+                    None => ends.push(EndOfCandidates {
+                        mid: one.mid.clone(),
+                        ufrag: one.ufrag.clone(),
+                    }),
+                }
+            }
+            self.say(
+                line,
+                What::Inform,
+                Message::Candidates(candidates, ends),
+                out,
+            );
+        }
+    }
+}
+
+/// Reads an app's offer; the error names the line.
+pub(in super::super) fn read_offer(
+    text: String,
+    limits: &Limits,
+) -> Result<Box<Description>, StanzaError> {
+    let sdp = browser::offer(&text, limits).map_err(|e| refused(&e))?;
+    Ok(Box::new(Description { text, sdp }))
+}
+
+fn trickle_of(candidates: Vec<Candidate>, ends: Vec<EndOfCandidates>) -> Vec<Trickle> {
+    let candidates = candidates.into_iter().map(|candidate| Trickle {
+        mid: candidate.mid,
+        index: candidate.index.map(usize::from),
+        ufrag: candidate.ufrag,
+        // RTCIceCandidateInit says the end of candidates with an empty string.
+        candidate: Some(candidate.candidate).filter(|line| !line.is_empty()),
+    });
+    let ends = ends.into_iter().map(|end| Trickle {
+        mid: end.mid,
+        index: None,
+        ufrag: end.ufrag,
+        candidate: None,
+    });
+    candidates.chain(ends).collect()
+}
+
+/// Candidates in one stanza.
+const PER_STANZA: usize = 32;

@@ -1,0 +1,173 @@
+use std::time::Instant;
+
+use jid::{BareJid, FullJid};
+
+use super::leg::jingle::send_message;
+use super::leg::{Kind, Leg, Line};
+use super::signal::{Description, Ending, Signal};
+use super::{CallId, Directory, Sink};
+use crate::jingle::Sid;
+use crate::jingle::message::Step;
+use crate::mapping::{Refusal, Trickle};
+use crate::web::Media;
+
+/// A caller, a callee, and the legs to their devices.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) id: CallId,
+    pub(super) sid: Sid,
+    pub(super) caller: BareJid,
+    pub(super) callee: BareJid,
+    pub(super) media: Media,
+    pub(super) began: Instant,
+    /// The address that stands for the caller, which the callee's legs speak from.
+    pub(super) to_callee: String,
+    /// All devices that ever had a leg.
+    pub(super) devices: Vec<FullJid>,
+    /// How many of them [`Calls`](super::Calls) has in its index.
+    pub(super) indexed: usize,
+    /// The caller's leg first, then one for each device of the callee; `None` where it ended.
+    pub(super) legs: Vec<Option<Leg>>,
+    /// The leg that took the call.
+    pub(super) taken: Option<usize>,
+    /// A `<propose/>` of XEP-0353 stands open with the callee.
+    pub(super) proposed: bool,
+    /// The caller was told that it rings.
+    pub(super) rang: bool,
+    /// The caller's offer, until a device has it.
+    pub(super) offer: Option<Box<Description>>,
+    /// The caller's candidates, until a device has its offer.
+    pub(super) early: Vec<Trickle>,
+}
+
+/// What a call is given to work with.
+pub(super) struct Context<'a> {
+    pub(super) out: &'a mut dyn Sink,
+    pub(super) directory: &'a dyn Directory,
+}
+
+/// Whether a call goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Course {
+    GoesOn,
+    Ended(Ending),
+}
+
+impl Call {
+    pub(super) fn leg_of(&self, peer: &FullJid) -> Option<usize> {
+        self.legs
+            .iter()
+            .position(|leg| leg.as_ref().is_some_and(|leg| leg.line.peer == *peer))
+    }
+
+    pub(super) fn leg(&mut self, leg: usize) -> Option<&mut Leg> {
+        self.legs.get_mut(leg)?.as_mut()
+    }
+
+    /// The leg that the given one is joined to.
+    pub(super) fn other(&self, leg: usize) -> Option<usize> {
+        match self.taken {
+            Some(taken) if leg == 0 => Some(taken),
+            Some(taken) if leg == taken => Some(0),
+            _ => None,
+        }
+    }
+
+    /// Adds a leg towards a device of the callee.
+    pub(super) fn add(&mut self, peer: FullJid, kind: Kind) -> usize {
+        let leg = self.legs.len();
+        self.devices.push(peer.clone());
+        let line = Line {
+            call: self.id,
+            leg,
+            own: self.to_callee.clone(),
+            peer,
+        };
+        self.legs.push(Some(Leg::new(line, kind)));
+        leg
+    }
+
+    /// Whether a device may still pick up.
+    pub(super) fn may_be_taken(&self) -> bool {
+        self.proposed || self.legs.iter().skip(1).flatten().any(Leg::is_ringing)
+    }
+
+    /// Passes on what the device of `leg` said.
+    pub(super) fn relay(&mut self, cx: &mut Context<'_>, leg: usize, signal: Signal) -> Course {
+        let result = match (signal, self.other(leg)) {
+            (Signal::End(ending), _) => return self.hung_up(cx, leg, &ending),
+            (Signal::Ringing, None) if leg > 0 => {
+                self.ringing(cx.out);
+                Ok(())
+            }
+            (Signal::Ringing, _) => Ok(()),
+            (Signal::Offer(offer), None) if leg == 0 => {
+                self.offer = Some(offer);
+                self.ring_with_offer(cx)
+            }
+            (Signal::Trickle(trickle), None) if leg == 0 => {
+                let result = self.trickle_to_ringing(cx.out, &trickle);
+                self.early.extend(trickle);
+                result
+            }
+            (Signal::Trickle(trickle), None) => {
+                if let Some(leg) = self.leg(leg) {
+                    leg.early.extend(trickle);
+                }
+                Ok(())
+            }
+            (Signal::Offer(_) | Signal::Answer(_) | Signal::Info(_), None) => Ok(()),
+            (signal, Some(other)) => self
+                .leg(other)
+                .map_or(Ok(()), |other| other.deliver(signal, cx.out)),
+        };
+        match result {
+            Ok(()) => Course::GoesOn,
+            Err(refusal) => self.fail(cx.out, &refusal),
+        }
+    }
+
+    /// Something that must be said cannot be said to the other side.
+    pub(super) fn fail(&mut self, out: &mut dyn Sink, refusal: &Refusal) -> Course {
+        self.end(out, &Ending::from(refusal))
+    }
+
+    /// Ends the call towards everybody.
+    pub(super) fn end(&mut self, out: &mut dyn Sink, ending: &Ending) -> Course {
+        if let Some(mut caller) = self.legs.first_mut().and_then(Option::take) {
+            caller.end(ending, out);
+        }
+        self.end_callee(out, None, ending);
+        Course::Ended(ending.clone())
+    }
+
+    /// The device of `leg` ended the call, or declined it, or is gone.
+    pub(super) fn hung_up(&mut self, cx: &mut Context<'_>, leg: usize, ending: &Ending) -> Course {
+        let Some(mut own) = self.legs.get_mut(leg).and_then(Option::take) else {
+            return Course::GoesOn;
+        };
+        if let Kind::Jingle(jingle) = &mut own.kind {
+            jingle.over(&own.line, ending, cx.out);
+        }
+        if leg == 0 || self.taken == Some(leg) {
+            return self.end(cx.out, ending);
+        }
+        self.declined(cx.out, ending)
+    }
+
+    /// Ends what is open towards the callee, but for one leg.
+    pub(super) fn end_callee(&mut self, out: &mut dyn Sink, but: Option<usize>, ending: &Ending) {
+        for (at, slot) in self.legs.iter_mut().enumerate().skip(1) {
+            if Some(at) != but
+                && let Some(mut leg) = slot.take()
+            {
+                leg.end(ending, out);
+            }
+        }
+        if std::mem::take(&mut self.proposed) {
+            let step = Step::Retract(ending.element().into());
+            send_message(&self.to_callee, self.callee.as_str(), &self.sid, step, out);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+use jid::{BareJid, FullJid};
+
+use crate::jingle::{Reason, ReasonElement};
+use crate::mapping::{Dialect, Trickle};
+use crate::sdp;
+use crate::web::{self, Media};
+use crate::xml::Writer;
+
+/// Names a call inside this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub(super) u64);
+
+/// What legs say to each other.
+#[derive(Clone, Debug)]
+pub(super) enum Signal {
+    /// A device rings.
+    Ringing,
+    /// A session description that wants an answer.
+    Offer(Box<Description>),
+    /// The answer.
+    Answer(Box<Description>),
+    /// Candidates, and ends of them.
+    Trickle(Vec<Trickle>),
+    /// Hold, mute and their like.
+    Info(web::Info),
+    /// The call is over.
+    End(Ending),
+}
+
+/// A session description: its text and what it says.
+#[derive(Clone, Debug)]
+pub(super) struct Description {
+    pub(super) text: String,
+    pub(super) sdp: sdp::Session,
+}
+
+/// Why a call, or the ringing of a device, ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ending {
+    pub(super) reason: Reason,
+    pub(super) text: Option<String>,
+    /// Another device took or refused the call.
+    pub(super) elsewhere: bool,
+}
+
+impl From<sdp::Session> for Box<Description> {
+    fn from(sdp: sdp::Session) -> Self {
+        Self::new(Description {
+            text: sdp.to_string(),
+            sdp,
+        })
+    }
+}
+
+impl From<Reason> for Ending {
+    fn from(reason: Reason) -> Self {
+        Self {
+            reason,
+            text: None,
+            elsewhere: false,
+        }
+    }
+}
+
+impl Ending {
+    /// For the devices that ring in vain.
+    pub(super) fn elsewhere(reason: Reason) -> Self {
+        Self {
+            reason,
+            text: None,
+            elsewhere: true,
+        }
+    }
+
+    pub(super) fn with_text(mut self, text: impl Into<String>) -> Self {
+        self.text = Some(text.into());
+        self
+    }
+
+    pub(super) fn element(&self) -> ReasonElement {
+        let mut element = ReasonElement::from(self.reason);
+        element.text.clone_from(&self.text);
+        element
+    }
+}
+
+impl From<&ReasonElement> for Ending {
+    fn from(element: &ReasonElement) -> Self {
+        Self {
+            reason: element.condition,
+            text: element.text.clone(),
+            elsewhere: false,
+        }
+    }
+}
+
+/// Where the engine's stanzas go.
+pub trait Sink {
+    /// Sends a stanza that wants no reply.
+    fn send(&mut self, stanza: String);
+
+    /// Sends an IQ of type `set` with the payload that `write` writes; the reply comes back with
+    /// `request`.
+    fn request(&mut self, request: Request, from: &str, to: &str, write: &dyn Fn(&mut Writer));
+}
+
+/// Which of our requests a reply belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    pub(super) call: CallId,
+    pub(super) leg: usize,
+    /// What was asked.
+    pub what: What,
+}
+
+/// What was asked with a [`Request`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// To ring, or a session-initiate.
+    Begin,
+    /// An offer, an answer or a session-accept.
+    Describe,
+    /// Candidates or information, without which the call goes on.
+    Inform,
+    /// To end.
+    End,
+}
+
+/// What the engine asks about people.
+pub trait Directory {
+    /// How a person can be called.
+    fn devices(&self, person: &BareJid, media: Media) -> Devices;
+
+    /// How a client speaks Jingle.
+    fn dialect(&self, client: &FullJid) -> &'static Dialect;
+
+    /// Whether a browser app's bundle policy is `max-bundle`.
+    fn bundles_all(&self, device: &FullJid) -> bool;
+}
+
+/// The devices of a person that can ring.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Devices {
+    /// Browser apps.
+    pub web: Vec<FullJid>,
+    /// The best client that does not speak XEP-0353.
+    pub direct: Option<FullJid>,
+}

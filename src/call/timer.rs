@@ -1,0 +1,70 @@
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
+
+use super::CallId;
+
+/// What a call waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Timer {
+    /// Nobody picks up.
+    Ring,
+    /// The device of this leg is offline, or does not reply.
+    Offline(usize),
+    /// A Jingle client that was told to proceed sends no session-initiate, or a device that picked
+    /// up gets no offer.
+    Offer,
+}
+
+/// All timers of all calls.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    queue: BTreeSet<(Instant, CallId, Timer)>,
+    set: HashMap<(CallId, Timer), Instant>,
+}
+
+impl Timers {
+    pub(super) fn set(&mut self, call: CallId, timer: Timer, at: Instant) {
+        self.stop(call, timer);
+        self.queue.insert((at, call, timer));
+        self.set.insert((call, timer), at);
+    }
+
+    pub(super) fn stop(&mut self, call: CallId, timer: Timer) {
+        if let Some(at) = self.set.remove(&(call, timer)) {
+            self.queue.remove(&(at, call, timer));
+        }
+    }
+
+    /// Stops all timers of a call that had at most this many legs.
+    pub(super) fn stop_all(&mut self, call: CallId, legs: usize) {
+        self.stop(call, Timer::Ring);
+        self.stop(call, Timer::Offer);
+        (0..legs).for_each(|leg| self.stop(call, Timer::Offline(leg)));
+    }
+
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.queue.first().map(|(at, ..)| *at)
+    }
+
+    /// The next timer that is due, no longer set.
+    pub(super) fn pop(&mut self, now: Instant) -> Option<(CallId, Timer)> {
+        let (at, call, timer) = *self.queue.first()?;
+        (at <= now).then(|| {
+            self.stop(call, timer);
+            (call, timer)
+        })
+    }
+
+    /// No device counts as offline before `at`: while the link was down nobody could be heard.
+    pub(super) fn postpone_offline(&mut self, at: Instant) {
+        let early: Vec<_> = self
+            .set
+            .iter()
+            .filter(|((_, timer), due)| matches!(timer, Timer::Offline(_)) && **due < at)
+            .map(|(key, _)| *key)
+            .collect();
+        for (call, timer) in early {
+            self.set(call, timer, at);
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The HTTP listener: health, readiness, and the web page.
+//!
+//! - `/healthz`: 200 while the process runs.
+//! - `/readyz`: 200 while the component's handshake is done and nothing is being drained, otherwise
+//!   503 with the reasons. Listeners need no mention: the process ends if one cannot be bound.
+//! - `/config.json`: what the page must know of this server.
+//! - everything else: the page, if it was built.
+//!
+//! Only GET and HEAD are answered, and nobody may hold a connection without asking for something.
+
+mod config;
+mod page;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tracing::{debug, info, warn};
+
+use super::link::Status;
+use crate::telemetry::Pii;
+
+pub use config::Config;
+
+/// Whether the process can do its work, as `/readyz` tells it.
+#[derive(Clone, Debug)]
+pub struct Health {
+    link: Option<watch::Receiver<Status>>,
+    draining: Arc<AtomicBool>,
+}
+
+/// The bound listener.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+}
+
+impl Health {
+    /// `link` is the status of the component's link, if there is a component.
+    #[must_use]
+    pub fn new(link: Option<watch::Receiver<Status>>) -> Self {
+        Self {
+            link,
+            draining: Arc::default(),
+        }
+    }
+
+    /// The process is about to end.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Why the process is not ready; nothing if it is.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if let Some(link) = &self.link {
+            match &*link.borrow() {
+                Status::Up => {}
+                Status::Connecting => reasons.push("connecting to the XMPP server".to_owned()),
+                Status::Down(why) => reasons.push(why.clone()),
+            }
+        }
+        if self.draining.load(Ordering::Relaxed) {
+            reasons.push("draining: the process ends when its calls have".to_owned());
+        }
+        reasons
+    }
+}
+
+impl Server {
+    /// Binds `config.listen`. `service` is the component's JID, if there is one.
+    ///
+    /// # Errors
+    /// The address cannot be bound.
+    pub async fn bind(config: &Config, service: Option<&str>, health: Health) -> io::Result<Self> {
+        let listener = TcpListener::bind(config.listen).await?;
+        let address = listener.local_addr()?;
+        info!(listen.addr = %address, "http listening");
+        Ok(Self {
+            listener,
+            address,
+            router: router(config, service, health),
+        })
+    }
+
+    /// The address, with the port that was chosen.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` is done, then lets go of all connections.
+    pub async fn serve(self, stop: impl Future<Output = ()> + Send) {
+        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        let mut connections = JoinSet::new();
+        tokio::pin!(stop);
+        loop {
+            let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+                return;
+            };
+            let (tcp, client) = tokio::select! {
+                () = &mut stop => return,
+                Some(_) = connections.join_next() => continue,
+                accepted = self.listener.accept() => match accepted {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        // Out of descriptors, as a rule: trying at once would only spin.
+                        warn!(%error, "Accepting an HTTP connection failed");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        continue;
+                    }
+                },
+            };
+            let service = TowerToHyperService::new(self.router.clone());
+            connections.spawn(async move {
+                let served = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(HEADER_TIMEOUT)
+                    .max_buf_size(HEADER_BYTES)
+                    .serve_connection(TokioIo::new(tcp), service);
+                match tokio::time::timeout(CONNECTION_LIFE, served).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => {
+                        debug!(client.addr = %Pii(client), %error, "HTTP connection failed");
+                    }
+                    Err(_) => {
+                        debug!(client.addr = %Pii(client), "HTTP connection outlived its time")
+                    }
+                }
+                drop(permit);
+            });
+        }
+    }
+}
+
+fn router(config: &Config, service: Option<&str>, health: Health) -> Router {
+    let page_config = page_config(config, service);
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz).with_state(health))
+        .route(
+            "/config.json",
+            get(|| async move {
+                (
+                    [
+                        (CONTENT_TYPE, "application/json"),
+                        (CACHE_CONTROL, "no-cache"),
+                    ],
+                    page_config,
+                )
+            }),
+        )
+        .fallback_service(get(page::serve))
+        .layer(middleware::from_fn(guard))
+}
+
+async fn readyz(State(health): State<Health>) -> Response {
+    let reasons = health.reasons();
+    let status = if reasons.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let body = json!({ "ready": reasons.is_empty(), "reasons": reasons });
+    let head = [
+        (CONTENT_TYPE, "application/json"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    (status, head, format!("{body}\n")).into_response()
+}
+
+fn page_config(config: &Config, service: Option<&str>) -> String {
+    // By habit a component is a subdomain of the people's domain.
+    let domain = config
+        .domain
+        .as_deref()
+        .or_else(|| Some(service?.split_once('.')?.1));
+    let mut told = json!({ "service": service, "domain": domain, "websocket": config.websocket });
+    if let Some(map) = told.as_object_mut() {
+        map.retain(|_, value| !value.is_null());
+    }
+    format!("{told}\n")
+}
+
+/// What every answer carries.
+async fn guard(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in GUARDS {
+        response.headers_mut().insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+    }
+    response
+}
+
+const GUARDS: [(&str, &str); 4] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+         media-src 'self' blob:; connect-src 'self' ws: wss:; base-uri 'none'; \
+         frame-ancestors 'none'; form-action 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+];
+/// Connections at a time; more wait to be accepted.
+const CONNECTIONS: usize = 512;
+/// For a request's head, and between two requests of one connection.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+const HEADER_BYTES: usize = 16 * 1024;
+/// Nothing here takes long; whoever reads an answer byte by byte loses his place.
+const CONNECTION_LIFE: Duration = Duration::from_mins(2);

@@ -1,0 +1,53 @@
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+
+use crate::credentials::Secret;
+
+/// `[http]`: health, readiness and the web page.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Address and port; port 0 takes any free one and logs it.
+    #[serde(deserialize_with = "address")]
+    pub listen: SocketAddr,
+    /// The token that opens `/calls`; without one `/calls` does not exist.
+    pub admin_token: Option<Secret>,
+    /// The XMPP server's WebSocket (RFC 7395), as the page must call it.
+    #[serde(deserialize_with = "websocket")]
+    pub websocket: Option<String>,
+    /// The XMPP domain of the people who log in at the page; otherwise the parent of
+    /// `component.jid`.
+    pub domain: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            admin_token: None,
+            websocket: None,
+            domain: None,
+        }
+    }
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        D::Error::custom(format!(
+            "{text:?} is not an address and port, such as \"127.0.0.1:8080\" or \"[::]:8080\""
+        ))
+    })
+}
+
+fn websocket<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.starts_with("wss://") || text.starts_with("ws://") {
+        return Ok(Some(text));
+    }
+    Err(D::Error::custom(format!(
+        "{text:?} is not a WebSocket address, such as \"wss://xmpp.example.org:5443/ws\""
+    )))
+}

@@ -1,0 +1,111 @@
+//! The loop around the engine.
+
+use std::future::Future;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::time::{MissedTickBehavior, interval_at, sleep_until};
+use tracing::{info, warn};
+
+use super::engine::{Engine, Output};
+use crate::io::link::{Event, Link};
+
+/// What the outside asks of the loop.
+pub(crate) trait Commands {
+    /// Waits until the process is to end. Dropping the future loses nothing.
+    fn stop(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// Runs `engine` on `link` until it is told to stop and has no calls left.
+///
+/// The first command to stop begins the drain, a second one ends it. `drop_allocations` closes
+/// TURN allocations; `draining` is called when the drain begins.
+pub(crate) async fn drive(
+    engine: &mut impl Engine,
+    mut link: Link,
+    drain_timeout: Duration,
+    mut commands: impl Commands,
+    mut drop_allocations: impl FnMut(&str),
+    draining: impl Fn(),
+) {
+    let mut minute = interval_at(tokio::time::Instant::now() + MINUTE, MINUTE);
+    minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut stop_at: Option<Instant> = None;
+    loop {
+        let deadline = flush(engine, &mut link, &mut drop_allocations);
+        if stop_at.is_some() && !engine.has_calls() {
+            break;
+        }
+        let due = [deadline, stop_at].into_iter().flatten().min();
+        // Without a deadline the branch is off, so what it waits for does not matter.
+        let wake = sleep_until(due.unwrap_or_else(now).into());
+        let has_calls = engine.has_calls();
+        tokio::select! {
+            event = link.next(has_calls) => handle_event(engine, event),
+            () = wake, if due.is_some() => {
+                let now = now();
+                if stop_at.is_some_and(|at| now >= at) {
+                    warn!("Calls are left at the end of the drain");
+                    break;
+                }
+                engine.handle_timeout(now);
+            }
+            _ = minute.tick() => engine.handle_wall_clock(now(), unix()),
+            () = commands.stop() => {
+                if stop_at.is_some() {
+                    warn!("Told to stop a second time");
+                    break;
+                }
+                let now = now();
+                let until = now + drain_timeout;
+                info!(drain.seconds = drain_timeout.as_secs(), "Draining: no new calls are taken");
+                draining();
+                engine.handle_drain(now, until);
+                stop_at = Some(until + FAREWELL);
+            }
+        }
+    }
+    flush(engine, &mut link, &mut drop_allocations);
+    link.close().await;
+}
+
+fn handle_event(engine: &mut impl Engine, event: Event) {
+    let now = now();
+    match event {
+        Event::Up => engine.handle_link_up(now),
+        Event::Down => engine.handle_link_down(now),
+        Event::Stanza(stanza) => engine.handle_stanza(now, stanza),
+        Event::Bad(stanza) => engine.handle_bad_stanza(now, stanza),
+    }
+}
+
+/// Does what the engine asks; returns when it wants to be called.
+fn flush(
+    engine: &mut impl Engine,
+    link: &mut Link,
+    drop_allocations: &mut impl FnMut(&str),
+) -> Option<Instant> {
+    loop {
+        match engine.poll_output() {
+            Output::Stanza(stanza) => link.send(stanza),
+            Output::DropAllocations { username } => drop_allocations(&username),
+            Output::Timeout(deadline) => return deadline,
+        }
+    }
+}
+
+/// The runtime's clock, which tests can stop.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// Seconds since 1970.
+#[must_use]
+pub fn unix() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+const MINUTE: Duration = Duration::from_mins(1);
+/// For the answers to what ended the last calls.
+const FAREWELL: Duration = Duration::from_secs(5);

@@ -1,0 +1,493 @@
+//! `<jingle/>` and `<content/>`: XEP-0166 §7.
+
+use crate::xml::{Element, Writer};
+
+use super::{Error, Info, ReasonElement, extra, grouping, ice_udp, rtp};
+
+/// One Jingle stanza's payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jingle {
+    /// What is asked.
+    pub action: Action,
+    /// Which session.
+    pub sid: Sid,
+    /// Meant for session-initiate only.
+    pub initiator: Option<String>,
+    /// Meant for session-accept only.
+    pub responder: Option<String>,
+    /// In order.
+    pub contents: Vec<Content>,
+    /// `<group/>` (XEP-0338).
+    pub groups: Vec<grouping::Group>,
+    /// Why, in terminate, remove and reject.
+    pub reason: Option<ReasonElement>,
+    /// The payloads of a session-info; none at all is a ping (§6.8).
+    pub info: Vec<Info>,
+    /// What SDP says at session level and Jingle has no place for.
+    pub extra: Option<extra::SessionExtra>,
+}
+
+/// `action` (XEP-0166 §7.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the XEP's own words")]
+pub enum Action {
+    ContentAccept,
+    ContentAdd,
+    ContentModify,
+    ContentReject,
+    ContentRemove,
+    DescriptionInfo,
+    SecurityInfo,
+    SessionAccept,
+    SessionInfo,
+    SessionInitiate,
+    SessionTerminate,
+    TransportAccept,
+    TransportInfo,
+    TransportReject,
+    TransportReplace,
+}
+
+/// The name of a session: not empty, at most 255 bytes, no blanks.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sid(Box<str>);
+
+/// A party of the session, fixed for its life, whoever offers later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Who sent session-initiate.
+    Initiator,
+    /// The other.
+    Responder,
+}
+
+/// Who sends media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Senders {
+    /// Both parties.
+    Both,
+    /// Only the initiator of the session.
+    Initiator,
+    /// Only the responder.
+    Responder,
+    /// Nobody.
+    None,
+}
+
+/// `<content/>` (XEP-0166 §7.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Who added it; the same in every later stanza.
+    pub creator: Role,
+    /// Free text, unique per creator.
+    pub name: String,
+    /// `both` when it is not said; see [`Content::senders`].
+    pub senders: Option<Senders>,
+    /// `session` when it is not said.
+    pub disposition: Option<String>,
+    /// What is exchanged.
+    pub description: Option<Description>,
+    /// How.
+    pub transport: Option<Transport>,
+    /// What SDP says of this section and Jingle has no place for.
+    pub extra: Option<extra::SectionExtra>,
+}
+
+/// The application of a content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Description {
+    /// Media over RTP (XEP-0167).
+    Rtp(Box<rtp::Description>),
+    /// WebRTC data channels, which no XEP gives a description of their own.
+    Data,
+    /// Anything else, by its namespace.
+    Unknown(String),
+}
+
+/// The transport of a content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// ICE (XEP-0176, XEP-0371).
+    Ice(Box<ice_udp::Transport>),
+    /// Anything else, by its namespace.
+    Unknown(String),
+}
+
+/// What a stanza may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Contents of one stanza.
+    pub contents: usize,
+    /// Payload types of one content.
+    pub payloads: usize,
+    /// Candidates of one content.
+    pub candidates: usize,
+}
+
+impl Jingle {
+    /// A payload without content.
+    pub fn new(action: Action, sid: Sid) -> Self {
+        Self {
+            action,
+            sid,
+            initiator: None,
+            responder: None,
+            contents: Vec::new(),
+            groups: Vec::new(),
+            reason: None,
+            info: Vec::new(),
+            extra: None,
+        }
+    }
+
+    /// Reads `<jingle/>`.
+    ///
+    /// # Errors
+    /// When the element can not be understood as a whole; unknown parts are skipped.
+    pub fn from_xml(element: Element<'_>, limits: &Limits) -> Result<Self, Error> {
+        if !element.is("jingle", NS) {
+            return Err(Error::NotJingle);
+        }
+        let action = element
+            .attr("action")
+            .and_then(Action::from_name)
+            .ok_or(Error::Action)?;
+        let sid = element.attr("sid").and_then(Sid::new).ok_or(Error::Sid)?;
+        let mut jingle = Self {
+            initiator: element.attr("initiator").map(str::to_owned),
+            responder: element.attr("responder").map(str::to_owned),
+            ..Self::new(action, sid)
+        };
+        for child in element.children() {
+            match (child.name(), child.ns()) {
+                ("content", NS) => {
+                    if jingle.contents.len() >= limits.contents {
+                        return Err(Error::TooManyContents(limits.contents));
+                    }
+                    jingle.contents.push(Content::from_xml(child, limits)?);
+                }
+                ("reason", NS) => jingle.reason = Some(ReasonElement::from_xml(child)),
+                ("group", grouping::NS) => {
+                    jingle.groups.extend(grouping::Group::from_xml(child));
+                }
+                ("sdp", extra::NS) => {
+                    jingle.extra = Some(extra::SessionExtra::from_xml(child));
+                }
+                _ if action == Action::SessionInfo => jingle.info.push(Info::from_xml(child)),
+                _ => {}
+            }
+        }
+        Ok(jingle)
+    }
+
+    /// Writes `<jingle/>`.
+    pub fn write(&self, out: &mut Writer) {
+        out.open("jingle", NS).attr("action", self.action.name());
+        out.opt_attr("initiator", self.initiator.as_ref());
+        out.opt_attr("responder", self.responder.as_ref());
+        out.attr("sid", self.sid.as_str());
+        for content in &self.contents {
+            content.write(out);
+        }
+        if let Some(reason) = &self.reason {
+            reason.write(out);
+        }
+        for group in &self.groups {
+            group.write(out);
+        }
+        for info in &self.info {
+            info.write(out);
+        }
+        if let Some(extra) = &self.extra {
+            extra.write(out);
+        }
+        out.close();
+    }
+
+    /// The payload as it stands by itself.
+    pub fn to_xml(&self) -> String {
+        let mut out = Writer::new("");
+        self.write(&mut out);
+        out.finish()
+    }
+}
+
+impl Content {
+    /// A content that only names another.
+    pub fn new(creator: Role, name: String) -> Self {
+        Self {
+            creator,
+            name,
+            senders: None,
+            disposition: None,
+            description: None,
+            transport: None,
+            extra: None,
+        }
+    }
+
+    /// Who sends; `both` by default.
+    pub fn senders(&self) -> Senders {
+        self.senders.unwrap_or(Senders::Both)
+    }
+
+    /// Whether the content belongs to the session proper, not to early media or the like.
+    pub fn is_session(&self) -> bool {
+        self.disposition
+            .as_deref()
+            .is_none_or(|disposition| disposition == "session")
+    }
+
+    /// The description, when it is one of RTP.
+    pub fn rtp(&self) -> Option<&rtp::Description> {
+        match &self.description {
+            Some(Description::Rtp(description)) => Some(description),
+            _ => None,
+        }
+    }
+
+    /// The transport, when it is ICE.
+    pub fn ice(&self) -> Option<&ice_udp::Transport> {
+        match &self.transport {
+            Some(Transport::Ice(transport)) => Some(transport),
+            _ => None,
+        }
+    }
+
+    /// The transport to change, when it is ICE.
+    pub fn ice_mut(&mut self) -> Option<&mut ice_udp::Transport> {
+        match &mut self.transport {
+            Some(Transport::Ice(transport)) => Some(transport),
+            _ => None,
+        }
+    }
+
+    fn from_xml(element: Element<'_>, limits: &Limits) -> Result<Self, Error> {
+        let name = element
+            .attr("name")
+            .filter(|name| !name.is_empty())
+            .ok_or(Error::Name)?;
+        let senders = match element.attr("senders") {
+            None | Some("") => None,
+            Some(word) => {
+                Some(Senders::from_name(word).ok_or_else(|| Error::Senders(name.to_owned()))?)
+            }
+        };
+        let mut content = Self {
+            senders,
+            disposition: element.attr("disposition").map(str::to_owned),
+            ..Self::new(
+                element
+                    .attr("creator")
+                    .and_then(Role::from_name)
+                    .unwrap_or(Role::Initiator),
+                name.to_owned(),
+            )
+        };
+        for child in element.children() {
+            match (child.name(), child.ns()) {
+                ("description", rtp::NS) => {
+                    let description = rtp::Description::from_xml(child, limits)?;
+                    content.description = Some(Description::Rtp(Box::new(description)));
+                }
+                ("description", extra::NS) => content.description = Some(Description::Data),
+                ("description", ns) => {
+                    content.description = Some(Description::Unknown(ns.to_owned()));
+                }
+                ("transport", ice_udp::NS | ice_udp::NS_ICE) => {
+                    let transport = ice_udp::Transport::from_xml(child, limits)?;
+                    content.transport = Some(Transport::Ice(Box::new(transport)));
+                }
+                ("transport", ns) => content.transport = Some(Transport::Unknown(ns.to_owned())),
+                ("sdp", extra::NS) => content.extra = Some(extra::SectionExtra::from_xml(child)),
+                _ => {}
+            }
+        }
+        Ok(content)
+    }
+
+    fn write(&self, out: &mut Writer) {
+        out.open("content", NS).attr("creator", self.creator.name());
+        out.opt_attr("disposition", self.disposition.as_ref());
+        out.attr("name", &self.name);
+        out.opt_attr("senders", self.senders.map(Senders::name));
+        match &self.description {
+            Some(Description::Rtp(description)) => description.write(out),
+            Some(Description::Data) => {
+                out.open("description", extra::NS)
+                    .attr("media", "application")
+                    .close();
+            }
+            // What was not understood can not be said again.
+            Some(Description::Unknown(_)) | None => {}
+        }
+        if let Some(Transport::Ice(transport)) = &self.transport {
+            transport.write(out);
+        }
+        if let Some(extra) = &self.extra {
+            extra.write(out);
+        }
+        out.close();
+    }
+}
+
+impl Sid {
+    /// Checks and keeps the name.
+    pub fn new(sid: &str) -> Option<Self> {
+        let fits = !sid.is_empty()
+            && sid.len() <= 255
+            && !sid.contains(|c: char| c.is_whitespace() || c.is_control());
+        fits.then(|| Self(sid.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Sid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Role {
+    /// `initiator` or `responder`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Initiator => "initiator",
+            Self::Responder => "responder",
+        }
+    }
+
+    /// Reads the name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "initiator" => Some(Self::Initiator),
+            "responder" => Some(Self::Responder),
+            _ => None,
+        }
+    }
+
+    /// The other party.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Initiator => Self::Responder,
+            Self::Responder => Self::Initiator,
+        }
+    }
+}
+
+impl Senders {
+    /// The value of the attribute.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Both => "both",
+            Self::Initiator => "initiator",
+            Self::Responder => "responder",
+            Self::None => "none",
+        }
+    }
+
+    /// Reads the value. `rejected`, which lib-jitsi-meet writes, means that nobody sends.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "both" => Self::Both,
+            "initiator" => Self::Initiator,
+            "responder" => Self::Responder,
+            "none" | "rejected" => Self::None,
+            _ => return None,
+        })
+    }
+
+    /// Whether this party sends.
+    pub fn includes(self, role: Role) -> bool {
+        match self {
+            Self::Both => true,
+            Self::Initiator => role == Role::Initiator,
+            Self::Responder => role == Role::Responder,
+            Self::None => false,
+        }
+    }
+
+    /// Those who are in both.
+    #[must_use]
+    pub fn intersect(self, other: Self) -> Self {
+        Self::of(
+            self.includes(Role::Initiator) && other.includes(Role::Initiator),
+            self.includes(Role::Responder) && other.includes(Role::Responder),
+        )
+    }
+
+    /// From whether each party sends.
+    pub fn of(initiator: bool, responder: bool) -> Self {
+        match (initiator, responder) {
+            (true, true) => Self::Both,
+            (true, false) => Self::Initiator,
+            (false, true) => Self::Responder,
+            (false, false) => Self::None,
+        }
+    }
+}
+
+impl Action {
+    /// All of them, in the order of the XEP.
+    pub const ALL: [Self; 15] = [
+        Self::ContentAccept,
+        Self::ContentAdd,
+        Self::ContentModify,
+        Self::ContentReject,
+        Self::ContentRemove,
+        Self::DescriptionInfo,
+        Self::SecurityInfo,
+        Self::SessionAccept,
+        Self::SessionInfo,
+        Self::SessionInitiate,
+        Self::SessionTerminate,
+        Self::TransportAccept,
+        Self::TransportInfo,
+        Self::TransportReject,
+        Self::TransportReplace,
+    ];
+
+    /// The value of the attribute.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ContentAccept => "content-accept",
+            Self::ContentAdd => "content-add",
+            Self::ContentModify => "content-modify",
+            Self::ContentReject => "content-reject",
+            Self::ContentRemove => "content-remove",
+            Self::DescriptionInfo => "description-info",
+            Self::SecurityInfo => "security-info",
+            Self::SessionAccept => "session-accept",
+            Self::SessionInfo => "session-info",
+            Self::SessionInitiate => "session-initiate",
+            Self::SessionTerminate => "session-terminate",
+            Self::TransportAccept => "transport-accept",
+            Self::TransportInfo => "transport-info",
+            Self::TransportReject => "transport-reject",
+            Self::TransportReplace => "transport-replace",
+        }
+    }
+
+    /// Reads the value.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name() == name)
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            contents: 64,
+            payloads: 128,
+            candidates: 128,
+        }
+    }
+}
+
+/// The namespace of XEP-0166.
+pub const NS: &str = "urn:xmpp:jingle:1";

@@ -1,0 +1,186 @@
+//! How clients differ in what they say and understand.
+
+use crate::jingle::Role;
+
+/// The rules for one client. A dialect changes how a thing is said, never what is meant.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dialect {
+    /// What `--dialect` calls it.
+    pub name: &'static str,
+    /// Carry what no XEP has a place for in our own element.
+    pub extension: bool,
+    /// One content per transport-info, content-add, content-accept and description-info.
+    pub one_content: bool,
+    /// Say `a=group` as XEP-0338.
+    pub groups: bool,
+    /// Offer data channels.
+    pub data: bool,
+    /// Send TCP candidates.
+    pub tcp: bool,
+    /// Send candidates whose address is an mDNS name.
+    pub mdns: bool,
+    /// Send link-local addresses, which mean nothing without their zone.
+    pub link_local: bool,
+    /// Throws on a `<parameter/>` without value, also in XEP-0339.
+    pub values_required: bool,
+    /// Names of contents have at most 16 characters.
+    pub short_names: bool,
+    /// An accept has to hold a content for every one that was offered, else the call ends.
+    pub same_contents: bool,
+    /// One `setup` for all contents.
+    pub one_setup: bool,
+    /// Understands the end of candidates as `<gathering-complete/>` in XEP-0176's namespace.
+    pub gathering_complete: bool,
+    /// Name stream and track in an element of stanza's own, too.
+    pub streams: bool,
+    /// As responder it writes `senders` as if it were the initiator.
+    pub writes_unmirrored: bool,
+    /// As initiator it reads a responder's `senders` as if they were an initiator's.
+    pub reads_unmirrored: bool,
+}
+
+impl Dialect {
+    /// The XEPs to the letter, with everything kept; for Campana itself and for unknown clients.
+    pub const STRICT: Self = Self {
+        name: "strict",
+        extension: true,
+        one_content: false,
+        groups: true,
+        data: true,
+        tcp: true,
+        mdns: true,
+        link_local: true,
+        values_required: false,
+        short_names: false,
+        same_contents: false,
+        one_setup: false,
+        gathering_complete: false,
+        streams: false,
+        writes_unmirrored: false,
+        reads_unmirrored: false,
+    };
+
+    /// What holds for every client that is known by name.
+    const CLIENT: Self = Self {
+        extension: false,
+        data: false,
+        mdns: false,
+        link_local: false,
+        values_required: true,
+        short_names: true,
+        ..Self::STRICT
+    };
+
+    /// Conversations and its forks.
+    pub const CONVERSATIONS: Self = Self {
+        name: "conversations",
+        tcp: false,
+        same_contents: true,
+        one_setup: true,
+        ..Self::CLIENT
+    };
+
+    /// Dino.
+    pub const DINO: Self = Self {
+        name: "dino",
+        one_content: true,
+        groups: false,
+        tcp: false,
+        ..Self::CLIENT
+    };
+
+    /// Movim.
+    pub const MOVIM: Self = Self {
+        name: "movim",
+        writes_unmirrored: true,
+        reads_unmirrored: true,
+        ..Self::CLIENT
+    };
+
+    /// Monal.
+    pub const MONAL: Self = Self {
+        name: "monal",
+        tcp: false,
+        ..Self::CLIENT
+    };
+
+    /// stanza.js.
+    pub const STANZA: Self = Self {
+        name: "stanza",
+        data: true,
+        mdns: true,
+        gathering_complete: true,
+        streams: true,
+        ..Self::CLIENT
+    };
+
+    /// Jitsi Meet.
+    pub const JITSI: Self = Self {
+        name: "jitsi",
+        writes_unmirrored: true,
+        ..Self::CLIENT
+    };
+
+    /// All of them.
+    pub const ALL: [&'static Self; 7] = [
+        &Self::STRICT,
+        &Self::CONVERSATIONS,
+        &Self::DINO,
+        &Self::MOVIM,
+        &Self::MONAL,
+        &Self::STANZA,
+        &Self::JITSI,
+    ];
+
+    /// In whose role the `senders` of a description that the peer owns are to be read.
+    pub(super) fn read_as(&self, owner: Role) -> Role {
+        if self.writes_unmirrored {
+            Role::Initiator
+        } else {
+            owner
+        }
+    }
+
+    /// In whose role the `senders` of a description that goes to the peer are to be written.
+    pub(super) fn write_as(&self, owner: Role) -> Role {
+        if self.reads_unmirrored {
+            Role::Initiator
+        } else {
+            owner
+        }
+    }
+
+    /// The dialect of this name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        Self::ALL
+            .into_iter()
+            .find(|dialect| dialect.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The dialect of a client that calls itself so in disco#info or XEP-0092; strict when it is
+    /// not known.
+    pub fn of_client(software: &str) -> &'static Self {
+        let software = software.to_ascii_lowercase();
+        CLIENTS
+            .iter()
+            .find(|(prefix, _)| software.starts_with(prefix))
+            .map_or(&Self::STRICT, |(_, dialect)| dialect)
+    }
+}
+
+/// How clients' names begin.
+const CLIENTS: &[(&str, &Dialect)] = &[
+    ("conversations", &Dialect::CONVERSATIONS),
+    ("cheogram", &Dialect::CONVERSATIONS),
+    ("quicksy", &Dialect::CONVERSATIONS),
+    ("blabber", &Dialect::CONVERSATIONS),
+    ("monocles", &Dialect::CONVERSATIONS),
+    ("pix-art", &Dialect::CONVERSATIONS),
+    ("dino", &Dialect::DINO),
+    ("movim", &Dialect::MOVIM),
+    ("monal", &Dialect::MONAL),
+    ("stanza", &Dialect::STANZA),
+    ("jitsi", &Dialect::JITSI),
+    ("lib-jitsi-meet", &Dialect::JITSI),
+];

@@ -1,0 +1,202 @@
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use jid::{BareJid, Jid};
+use serde::Deserialize;
+
+use crate::xml::Element;
+
+/// `[access]`: who may see and call whom.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The rule where no domain has one of its own.
+    pub mode: Mode,
+    /// People whom everybody may call, guests of an anonymous host among them.
+    pub guests: Vec<BareJid>,
+    /// The rule for the people of one domain.
+    pub domains: BTreeMap<String, Mode>,
+}
+
+/// Who may call a person.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Those to whom she sends her presence.
+    #[default]
+    Contacts,
+    /// Those and all of her own domain.
+    Domain,
+    /// Everybody.
+    Anyone,
+}
+
+/// Whether an asker may see and call a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Yes.
+    Allowed,
+    /// No; he learns nothing.
+    Refused,
+    /// Her roster decides, and is not known yet.
+    AskRoster,
+}
+
+/// Decides who may see and call whom, with rosters where the server lets us read them
+/// (XEP-0356).
+#[derive(Debug)]
+pub struct Access {
+    config: Config,
+    rosters: HashMap<BareJid, Roster>,
+}
+
+/// Those to whom a person sends her presence: subscription `from` or `both` (RFC 6121 §2.1.2.5).
+#[derive(Debug)]
+struct Roster {
+    subscribers: HashSet<BareJid>,
+    read: Instant,
+}
+
+impl Access {
+    /// Access by this configuration.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            rosters: HashMap::new(),
+        }
+    }
+
+    /// Whether `asker` may see and call `person`. `is_watcher`: she sends presence to his gateway
+    /// address. `rosters_readable`: the server granted us rosters.
+    #[must_use]
+    pub fn decide(
+        &self,
+        now: Instant,
+        asker: &BareJid,
+        person: &BareJid,
+        is_watcher: bool,
+        rosters_readable: bool,
+    ) -> Decision {
+        let domain = person.domain().as_str();
+        let mode = self
+            .config
+            .domains
+            .get(domain)
+            .copied()
+            .unwrap_or(self.config.mode);
+        if mode == Mode::Anyone
+            || (mode == Mode::Domain && asker.domain() == person.domain())
+            || asker == person
+            || is_watcher
+            || self.config.guests.contains(person)
+        {
+            return Decision::Allowed;
+        }
+        if !rosters_readable {
+            return Decision::Refused;
+        }
+        match self.rosters.get(person) {
+            Some(roster) if now.saturating_duration_since(roster.read) < ROSTER_AGE => {
+                if roster.subscribers.contains(asker) {
+                    Decision::Allowed
+                } else {
+                    Decision::Refused
+                }
+            }
+            _ => Decision::AskRoster,
+        }
+    }
+
+    /// The person's roster, `<query xmlns='jabber:iq:roster'/>`, or that it cannot be read: then
+    /// it counts as empty until it is asked for again.
+    pub fn roster(&mut self, now: Instant, person: &BareJid, query: Option<Element<'_>>) {
+        if self.rosters.len() >= MAX_ROSTERS {
+            self.rosters
+                .retain(|_, roster| now.saturating_duration_since(roster.read) < ROSTER_AGE);
+            if self.rosters.len() >= MAX_ROSTERS {
+                self.rosters.clear();
+            }
+        }
+        let items = query.into_iter().flat_map(Element::children);
+        let subscribers = items
+            .filter(|item| item.name() == "item")
+            .filter(|item| matches!(item.attr("subscription"), Some("from" | "both")))
+            .filter_map(|item| Some(Jid::new(item.attr("jid")?).ok()?.to_bare()))
+            .collect();
+        self.rosters.insert(
+            person.clone(),
+            Roster {
+                subscribers,
+                read: now,
+            },
+        );
+    }
+}
+
+/// How long a roster counts as known.
+const ROSTER_AGE: Duration = Duration::from_secs(60);
+/// Rosters held at once.
+const MAX_ROSTERS: usize = 2_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xml::{Document, Limits};
+
+    fn bare(jid: &str) -> BareJid {
+        BareJid::new(jid).unwrap()
+    }
+
+    #[test]
+    fn contacts_are_those_to_whom_presence_is_sent() {
+        let now = Instant::now();
+        let mut access = Access::new(Config::default());
+        let (romeo, juliet, paris) = (bare("romeo@a"), bare("juliet@b"), bare("paris@a"));
+        assert_eq!(
+            access.decide(now, &romeo, &juliet, false, false),
+            Decision::Refused
+        );
+        assert_eq!(
+            access.decide(now, &romeo, &juliet, true, false),
+            Decision::Allowed
+        );
+        assert_eq!(
+            access.decide(now, &romeo, &juliet, false, true),
+            Decision::AskRoster
+        );
+        let xml = "<query xmlns='jabber:iq:roster'><item jid='romeo@a' subscription='from'/>\
+            <item jid='paris@a' subscription='to'/></query>";
+        let roster = Document::parse(xml.as_bytes(), "", &Limits::default()).unwrap();
+        access.roster(now, &juliet, Some(roster.root()));
+        assert_eq!(
+            access.decide(now, &romeo, &juliet, false, true),
+            Decision::Allowed
+        );
+        assert_eq!(
+            access.decide(now, &paris, &juliet, false, true),
+            Decision::Refused
+        );
+        let later = now + ROSTER_AGE;
+        assert_eq!(
+            access.decide(later, &romeo, &juliet, false, true),
+            Decision::AskRoster
+        );
+    }
+
+    #[test]
+    fn a_domain_may_have_its_own_rule() {
+        let config = Config {
+            domains: BTreeMap::from([("b".to_owned(), Mode::Domain)]),
+            guests: vec![bare("help@c")],
+            ..Config::default()
+        };
+        let access = Access::new(config);
+        let decide =
+            |a: &str, b: &str| access.decide(Instant::now(), &bare(a), &bare(b), false, false);
+        assert_eq!(decide("x@b", "y@b"), Decision::Allowed);
+        assert_eq!(decide("x@a", "y@b"), Decision::Refused);
+        assert_eq!(decide("x@a", "help@c"), Decision::Allowed);
+        assert_eq!(decide("x@a", "y@a"), Decision::Refused);
+    }
+}

@@ -1,0 +1,151 @@
+//! Stanzas as such: their errors (RFC 6120 §8.3) and how replies are written.
+
+use crate::xml::{Element, NS_COMPONENT, NS_STANZA_ERROR, Writer};
+
+/// A stanza error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StanzaError {
+    /// RFC 6120 §8.3.2: what the sender may do about it.
+    pub kind: ErrorKind,
+    /// The defined condition's element name, RFC 6120 §8.3.3.
+    pub condition: &'static str,
+    /// A condition of the application: element name and namespace, RFC 6120 §8.3.4.
+    pub application: Option<(&'static str, &'static str)>,
+    /// For people.
+    pub text: Option<String>,
+}
+
+/// The error type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Retry after authenticating.
+    Auth,
+    /// Do not retry.
+    Cancel,
+    /// Retry with other data.
+    Modify,
+    /// Retry later.
+    Wait,
+}
+
+impl StanzaError {
+    /// `bad-request`: the sender's stanza is wrong, as the text says.
+    #[must_use]
+    pub fn bad_request(text: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Modify, "bad-request").with_text(text)
+    }
+
+    /// The one answer to whoever may not know whether there is somebody (RFC 6120 §8.3.3.19).
+    #[must_use]
+    pub fn service_unavailable() -> Self {
+        Self::new(ErrorKind::Cancel, "service-unavailable")
+    }
+
+    /// `feature-not-implemented`.
+    #[must_use]
+    pub fn not_implemented() -> Self {
+        Self::new(ErrorKind::Cancel, "feature-not-implemented")
+    }
+
+    /// An error without text.
+    #[must_use]
+    pub fn new(kind: ErrorKind, condition: &'static str) -> Self {
+        Self {
+            kind,
+            condition,
+            application: None,
+            text: None,
+        }
+    }
+
+    /// With an application's own condition.
+    #[must_use]
+    pub fn with_application(mut self, name: &'static str, ns: &'static str) -> Self {
+        self.application = Some((name, ns));
+        self
+    }
+
+    /// With words for people.
+    #[must_use]
+    pub fn with_text(mut self, text: impl Into<String>) -> Self {
+        self.text = Some(text.into());
+        self
+    }
+
+    /// Writes `<error/>`.
+    pub fn write(&self, writer: &mut Writer) {
+        let kind = match self.kind {
+            ErrorKind::Auth => "auth",
+            ErrorKind::Cancel => "cancel",
+            ErrorKind::Modify => "modify",
+            ErrorKind::Wait => "wait",
+        };
+        writer.open("error", NS_COMPONENT).attr("type", kind);
+        writer.leaf(self.condition, NS_STANZA_ERROR, "");
+        if let Some(text) = &self.text {
+            writer
+                .open("text", NS_STANZA_ERROR)
+                .attr("xml:lang", "en")
+                .text(text)
+                .close();
+        }
+        if let Some((name, ns)) = self.application {
+            writer.leaf(name, ns, "");
+        }
+        writer.close();
+    }
+}
+
+/// The defined condition of a received error stanza; `undefined-condition` where it names none.
+#[must_use]
+pub fn error_condition(stanza: Element<'_>) -> &str {
+    stanza
+        .children()
+        .find(|child| child.name() == "error")
+        .and_then(|error| {
+            error
+                .children()
+                .find(|c| c.ns() == NS_STANZA_ERROR && c.name() != "text")
+        })
+        .map_or("undefined-condition", Element::name)
+}
+
+/// Opens a stanza on a component's stream. Without `from` or `to` the attribute is left out.
+#[must_use]
+pub fn open(name: &str, kind: Option<&str>, from: &str, to: &str, id: Option<&str>) -> Writer {
+    let mut writer = Writer::new(NS_COMPONENT);
+    writer.open(name, NS_COMPONENT).opt_attr("type", kind);
+    writer.attr("from", from).attr("to", to).opt_attr("id", id);
+    writer
+}
+
+/// The empty result of an IQ.
+#[must_use]
+pub fn result(from: &str, to: &str, id: &str) -> String {
+    open("iq", Some("result"), from, to, Some(id)).finish()
+}
+
+/// The error reply to the stanza `name`.
+#[must_use]
+pub fn error(name: &str, from: &str, to: &str, id: Option<&str>, error: &StanzaError) -> String {
+    let mut writer = open(name, Some("error"), from, to, id);
+    error.write(&mut writer);
+    writer.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_has_its_conditions_in_order() {
+        let unknown = StanzaError::new(ErrorKind::Cancel, "item-not-found")
+            .with_application("unknown-session", "urn:xmpp:jingle:errors:1");
+        assert_eq!(
+            error("iq", "a", "b", Some("1"), &unknown),
+            "<iq type='error' from='a' to='b' id='1'><error type='cancel'>\
+             <item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
+             <unknown-session xmlns='urn:xmpp:jingle:errors:1'/></error></iq>"
+        );
+    }
+}

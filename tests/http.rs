@@ -1,0 +1,221 @@
+//! Health, readiness and the page, asked over a real socket.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "integration test"
+)]
+
+mod fake_server;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use campana::io::http::{Config, Health, Server};
+use fake_server::{BOUND, connected, expect_down, expect_up};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+struct Running {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+async fn serve(config: Config, service: Option<&str>, health: Health) -> Running {
+    let config = Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        ..config
+    };
+    let server = Server::bind(&config, service, health).await.unwrap();
+    let address = server.address();
+    assert_ne!(address.port(), 0);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(server.serve(async {
+        stopped.await.ok();
+    }));
+    Running {
+        address,
+        stop,
+        task,
+    }
+}
+
+impl Running {
+    /// One request by itself: status, head in lower case, body.
+    async fn ask(&self, request: &str) -> (u16, String, String) {
+        let mut tcp = TcpStream::connect(self.address).await.unwrap();
+        let request = format!("{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        tcp.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        timeout(BOUND, tcp.read_to_string(&mut answer))
+            .await
+            .unwrap()
+            .unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, head.to_lowercase(), body.to_owned())
+    }
+}
+
+#[tokio::test]
+async fn ready_only_while_the_link_is_up_and_nothing_drains() {
+    let (server, mut link, mut peer) = connected().await;
+    let health = Health::new(Some(link.status()));
+    let http = serve(Config::default(), None, health.clone()).await;
+    let (status, head, body) = http.ask("GET /readyz").await;
+    assert_eq!(
+        (status, body.as_str()),
+        (200, "{\"ready\":true,\"reasons\":[]}\n")
+    );
+    assert!(head.contains("content-type: application/json"), "{head}");
+
+    peer.send(fake_server::stream_error("conflict", "Replaced"))
+        .await;
+    expect_down(&mut link).await;
+    let (status, _, body) = http.ask("GET /readyz").await;
+    assert_eq!(status, 503);
+    assert!(
+        body.contains("conflict") && body.contains("component.jid"),
+        "{body}"
+    );
+    assert_eq!(http.ask("GET /healthz").await.0, 200);
+
+    tokio::join!(server.open(), expect_up(&mut link));
+    assert_eq!(http.ask("GET /readyz").await.0, 200);
+    health.drain();
+    let (status, _, body) = http.ask("GET /readyz").await;
+    assert_eq!(status, 503);
+    assert!(body.contains("draining"), "{body}");
+}
+
+#[tokio::test]
+async fn without_a_component_there_is_nothing_to_wait_for() {
+    let http = serve(Config::default(), None, Health::new(None)).await;
+    assert_eq!(http.ask("GET /readyz").await.0, 200);
+    assert_eq!(http.ask("GET /config.json").await.2, "{}\n");
+}
+
+#[tokio::test]
+async fn the_page_is_told_where_to_log_in() {
+    let config = Config {
+        websocket: Some("wss://xmpp.example.org/ws".into()),
+        ..Config::default()
+    };
+    let http = serve(config.clone(), Some("call.example.org"), Health::new(None)).await;
+    let (status, head, body) = http.ask("GET /config.json").await;
+    assert_eq!(status, 200);
+    assert!(head.contains("content-type: application/json"), "{head}");
+    let told: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(told["service"], "call.example.org");
+    assert_eq!(told["domain"], "example.org");
+    assert_eq!(told["websocket"], "wss://xmpp.example.org/ws");
+
+    let config = Config {
+        domain: Some("people.example.net".into()),
+        ..config
+    };
+    let http = serve(config, Some("call.example.org"), Health::new(None)).await;
+    assert!(
+        http.ask("GET /config.json")
+            .await
+            .2
+            .contains("people.example.net")
+    );
+}
+
+#[tokio::test]
+async fn every_answer_is_guarded() {
+    let http = serve(Config::default(), None, Health::new(None)).await;
+    for request in [
+        "GET /",
+        "GET /nothing",
+        "POST /healthz",
+        "GET /config.json",
+        "HEAD /",
+    ] {
+        let (_, head, _) = http.ask(request).await;
+        for guard in [
+            "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; \
+             img-src 'self' data:; media-src 'self' blob:; connect-src 'self' ws: wss:; \
+             base-uri 'none'; frame-ancestors 'none'; form-action 'none'",
+            "x-content-type-options: nosniff",
+        ] {
+            assert!(head.contains(guard), "{request}: {head}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_root_is_the_page_or_says_that_it_was_not_built() {
+    let http = serve(Config::default(), None, Health::new(None)).await;
+    let (status, head, body) = http.ask("GET /").await;
+    assert_eq!(status, 200);
+    if head.contains("content-type: text/html") {
+        assert!(body.to_lowercase().contains("<!doctype html"), "{body}");
+        let etag = head
+            .lines()
+            .find_map(|line| line.strip_prefix("etag: "))
+            .unwrap();
+        let again = format!("GET / HTTP/1.1\r\nif-none-match: {etag}\r\nx: ");
+        assert_eq!(http.ask(&again).await.0, 304);
+    } else {
+        assert!(body.contains("without the web page"), "{body}");
+    }
+    assert_eq!(http.ask("GET /../Cargo.toml").await.0, 404);
+    assert_eq!(http.ask("GET /%2e%2e/Cargo.toml").await.0, 404);
+}
+
+#[tokio::test]
+async fn only_get_and_head_are_answered() {
+    let http = serve(Config::default(), None, Health::new(None)).await;
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"] {
+        for path in ["/", "/healthz", "/readyz", "/config.json", "/app.js"] {
+            assert_eq!(
+                http.ask(&format!("{method} {path}")).await.0,
+                405,
+                "{method} {path}"
+            );
+        }
+    }
+    let (status, _, body) = http.ask("HEAD /healthz").await;
+    assert_eq!((status, body.as_str()), (200, ""));
+}
+
+#[tokio::test]
+async fn an_endless_head_is_cut() {
+    let http = serve(Config::default(), None, Health::new(None)).await;
+    let mut tcp = TcpStream::connect(http.address).await.unwrap();
+    let flood = async {
+        tcp.write_all(b"GET / HTTP/1.1\r\n").await?;
+        loop {
+            tcp.write_all(b"x-filler: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n")
+                .await?;
+        }
+    };
+    let end: std::io::Result<()> = timeout(BOUND, flood).await.expect("it is cut");
+    assert!(end.is_err());
+}
+
+#[tokio::test]
+async fn stopping_lets_go_of_idle_connections() {
+    let http = serve(Config::default(), None, Health::new(None)).await;
+    let mut idle = TcpStream::connect(http.address).await.unwrap();
+    http.ask("GET /healthz").await;
+    let start = Instant::now();
+    http.stop.send(()).unwrap();
+    timeout(BOUND, http.task).await.unwrap().unwrap();
+    let mut rest = Vec::new();
+    timeout(BOUND, idle.read_to_end(&mut rest))
+        .await
+        .unwrap()
+        .ok();
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(TcpStream::connect(http.address).await.is_err());
+}
