@@ -117,8 +117,8 @@ async fn an_error_is_as_good_an_answer_as_any() {
         let mut buffer = [0; 4096];
         while let Ok(n @ 1..) = server.read(&mut buffer).await {
             let text = std::str::from_utf8(&buffer[..n]).unwrap();
-            let id = text.split("id='").nth(1).or(text.split("id=\"").nth(1));
-            let id = id.unwrap().split(['\'', '"']).next().unwrap();
+            let id = text.split("id=").nth(1).unwrap();
+            let id = id[1..].split(['\'', '"']).next().unwrap();
             let error = format!("<iq type='error' id='{id}' from='call.example.org'><error/></iq>");
             if server.write_all(error.as_bytes()).await.is_err() {
                 break;
