@@ -16,9 +16,8 @@ pub struct Config {
     pub iq_timeout: u64,
 }
 
-/// The part of `[limits]` that is about calls.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(default)]
+/// How much one person, and all together, may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Open calls of one person.
     pub calls_per_person: usize,
@@ -32,7 +31,12 @@ pub struct Limits {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { ring_timeout: 60, offline_grace: 30, link_grace: 60, iq_timeout: 20 }
+        Self {
+            ring_timeout: 60,
+            offline_grace: 30,
+            link_grace: 60,
+            iq_timeout: 20,
+        }
     }
 }
 
@@ -58,6 +62,11 @@ impl Config {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { calls_per_person: 10, calls: 100_000, attempts_per_minute: 30, candidates: 200 }
+        Self {
+            calls_per_person: 10,
+            calls: 100_000,
+            attempts_per_minute: 30,
+            candidates: 200,
+        }
     }
 }

@@ -20,8 +20,6 @@ pub(super) struct Call {
     pub(super) callee: BareJid,
     pub(super) media: Media,
     pub(super) began: Instant,
-    /// The address that stands for the callee, which the caller's leg speaks from.
-    pub(super) to_caller: String,
     /// The address that stands for the caller, which the callee's legs speak from.
     pub(super) to_callee: String,
     /// All devices that ever had a leg.
@@ -58,7 +56,9 @@ pub(super) enum Course {
 
 impl Call {
     pub(super) fn leg_of(&self, peer: &FullJid) -> Option<usize> {
-        self.legs.iter().position(|leg| leg.as_ref().is_some_and(|leg| leg.line.peer == *peer))
+        self.legs
+            .iter()
+            .position(|leg| leg.as_ref().is_some_and(|leg| leg.line.peer == *peer))
     }
 
     pub(super) fn leg(&mut self, leg: usize) -> Option<&mut Leg> {
@@ -78,7 +78,12 @@ impl Call {
     pub(super) fn add(&mut self, peer: FullJid, kind: Kind) -> usize {
         let leg = self.legs.len();
         self.devices.push(peer.clone());
-        let line = Line { call: self.id, leg, own: self.to_callee.clone(), peer };
+        let line = Line {
+            call: self.id,
+            leg,
+            own: self.to_callee.clone(),
+            peer,
+        };
         self.legs.push(Some(Leg::new(line, kind)));
         leg
     }
@@ -113,9 +118,9 @@ impl Call {
                 Ok(())
             }
             (Signal::Offer(_) | Signal::Answer(_) | Signal::Info(_), None) => Ok(()),
-            (signal, Some(other)) => {
-                self.leg(other).map_or(Ok(()), |other| other.deliver(signal, cx.out))
-            }
+            (signal, Some(other)) => self
+                .leg(other)
+                .map_or(Ok(()), |other| other.deliver(signal, cx.out)),
         };
         match result {
             Ok(()) => Course::GoesOn,

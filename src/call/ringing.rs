@@ -19,14 +19,25 @@ impl Call {
         let media = self.media;
         for device in devices.web {
             let leg = self.add(device, Kind::Web(Web::ring(self.sid.clone())));
-            if let Some(Leg { line, kind: Kind::Web(web), .. }) = self.leg(leg) {
+            if let Some(Leg {
+                line,
+                kind: Kind::Web(web),
+                ..
+            }) = self.leg(leg)
+            {
                 web.say(line, What::Begin, Message::Propose(media), cx.out);
             }
         }
         // To the bare JID: the server hands it to every device, and keeps it for those that are
         // woken by it (XEP-0353 §3.1).
         let step = Step::Propose(media.names().map(str::to_owned).collect());
-        send_message(&self.to_callee, self.callee.as_str(), &self.sid, step, cx.out);
+        send_message(
+            &self.to_callee,
+            self.callee.as_str(),
+            &self.sid,
+            step,
+            cx.out,
+        );
         self.proposed = true;
         let rings = self.legs.len() > 1;
         if let Some(direct) = devices.direct {
@@ -37,7 +48,8 @@ impl Call {
                 self.ask_for_offer(cx.out);
             }
         }
-        self.ring_with_offer(cx).map_or_else(|e| self.fail(cx.out, &e), |()| Course::GoesOn)
+        self.ring_with_offer(cx)
+            .map_or_else(|e| self.fail(cx.out, &e), |()| Course::GoesOn)
     }
 
     /// Rings the devices that ring by an offer, now that there is one, or gives it to the device
@@ -46,7 +58,9 @@ impl Call {
         if let Some(taken) = self.taken {
             return self.describe(cx, taken);
         }
-        let Some(offer) = self.offer.clone() else { return Ok(()) };
+        let Some(offer) = self.offer.clone() else {
+            return Ok(());
+        };
         for leg in self.legs.iter_mut().skip(1).flatten() {
             if let Kind::Jingle(jingle) = &leg.kind
                 && jingle.is_idle()
@@ -112,11 +126,12 @@ impl Call {
         self.end_callee(cx.out, Some(leg), &Ending::elsewhere(Reason::Cancel));
         self.ask_for_offer(cx.out);
         let result = self.describe(cx, leg).and_then(|()| {
-            let early = self.leg(leg).map(|leg| std::mem::take(&mut leg.early)).unwrap_or_default();
+            let early = self
+                .leg(leg)
+                .map(|leg| std::mem::take(&mut leg.early))
+                .unwrap_or_default();
             match self.leg(0) {
-                Some(caller) if !early.is_empty() => {
-                    caller.deliver(Signal::Trickle(early), cx.out)
-                }
+                Some(caller) if !early.is_empty() => caller.deliver(Signal::Trickle(early), cx.out),
                 _ => Ok(()),
             }
         });
@@ -125,18 +140,31 @@ impl Call {
 
     /// Gives the offer, and the candidates so far, to the device that picked up, unless it has them.
     fn describe(&mut self, cx: &mut Context<'_>, leg: usize) -> Result<(), Refusal> {
-        let Some(offer) = self.offer.take() else { return Ok(()) };
+        let Some(offer) = self.offer.take() else {
+            return Ok(());
+        };
         let early = std::mem::take(&mut self.early);
-        let Some(leg) = self.leg(leg) else { return Ok(()) };
+        let Some(leg) = self.leg(leg) else {
+            return Ok(());
+        };
         if matches!(&leg.kind, Kind::Jingle(jingle) if !jingle.is_idle()) {
             return Ok(());
         }
         leg.deliver(Signal::Offer(offer), cx.out)?;
-        if early.is_empty() { Ok(()) } else { leg.deliver(Signal::Trickle(early), cx.out) }
+        if early.is_empty() {
+            Ok(())
+        } else {
+            leg.deliver(Signal::Trickle(early), cx.out)
+        }
     }
 
     fn ask_for_offer(&mut self, out: &mut dyn Sink) {
-        if let Some(Leg { line, kind: Kind::Jingle(jingle), .. }) = self.leg(0) {
+        if let Some(Leg {
+            line,
+            kind: Kind::Jingle(jingle),
+            ..
+        }) = self.leg(0)
+        {
             jingle.proceed(line, out);
         }
     }

@@ -45,20 +45,31 @@ pub(super) struct Ending {
 
 impl From<sdp::Session> for Box<Description> {
     fn from(sdp: sdp::Session) -> Self {
-        Self::new(Description { text: sdp.to_string(), sdp })
+        Self::new(Description {
+            text: sdp.to_string(),
+            sdp,
+        })
     }
 }
 
 impl From<Reason> for Ending {
     fn from(reason: Reason) -> Self {
-        Self { reason, text: None, elsewhere: false }
+        Self {
+            reason,
+            text: None,
+            elsewhere: false,
+        }
     }
 }
 
 impl Ending {
     /// For the devices that ring in vain.
     pub(super) fn elsewhere(reason: Reason) -> Self {
-        Self { reason, text: None, elsewhere: true }
+        Self {
+            reason,
+            text: None,
+            elsewhere: true,
+        }
     }
 
     pub(super) fn with_text(mut self, text: impl Into<String>) -> Self {
@@ -75,7 +86,11 @@ impl Ending {
 
 impl From<&ReasonElement> for Ending {
     fn from(element: &ReasonElement) -> Self {
-        Self { reason: element.condition, text: element.text.clone(), elsewhere: false }
+        Self {
+            reason: element.condition,
+            text: element.text.clone(),
+            elsewhere: false,
+        }
     }
 }
 

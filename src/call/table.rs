@@ -36,6 +36,8 @@ pub struct Calls {
     by_device: HashMap<FullJid, Vec<CallId>>,
     /// Open calls and the attempts of the minute under way, of each person.
     people: HashMap<BareJid, Usage>,
+    /// How many calls join two people, in either direction.
+    pairs: HashMap<(BareJid, BareJid), usize>,
     timers: Timers,
     next: u64,
     link_down: Option<Instant>,
@@ -65,6 +67,7 @@ impl Calls {
             by_parties: HashMap::new(),
             by_device: HashMap::new(),
             people: HashMap::new(),
+            pairs: HashMap::new(),
             timers: Timers::default(),
             next: 0,
             link_down: None,
@@ -83,12 +86,10 @@ impl Calls {
         self.calls.is_empty()
     }
 
-    /// Whether `device` is party to a call with the person that our address stands for.
+    /// Whether a call joins the two people.
     #[must_use]
-    pub fn knows(&self, person: &BareJid, device: &FullJid) -> bool {
-        self.by_device.get(device).into_iter().flatten().any(|id| {
-            self.calls.get(id).is_some_and(|call| call.caller == *person || call.callee == *person)
-        })
+    pub fn joins(&self, one: &BareJid, other: &BareJid) -> bool {
+        self.pairs.contains_key(&pair(one, other))
     }
 
     /// A `<session/>` from a browser app to the address that stands for `person`.
@@ -107,7 +108,9 @@ impl Calls {
         let sid = Sid::new(&session.sid)
             .ok_or_else(|| StanzaError::bad_request("sid holds blanks or is too long"))?;
         let Some((id, leg)) = self.find(person, from, &sid) else {
-            let web::Message::Offer(text) = session.message else { return Err(unknown_session()) };
+            let web::Message::Offer(text) = session.message else {
+                return Err(unknown_session());
+            };
             let offer = read_offer(text, &self.mapping)?;
             let media = media_of(&offer.sdp);
             let kind = Kind::Web(Web::calling(sid.clone()));
@@ -122,14 +125,21 @@ impl Calls {
         self.heard(id, leg);
         let limits = self.mapping.clone();
         let most = self.limits.candidates;
-        let Some(call) = self.calls.get_mut(&id) else { return Err(unknown_session()) };
+        let Some(call) = self.calls.get_mut(&id) else {
+            return Err(unknown_session());
+        };
         if let web::Message::Offer(_) = session.message
             && !call.can_renegotiate(leg)
         {
             return Err(StanzaError::not_implemented()
                 .with_text("a call with a Jingle client cannot be changed yet"));
         }
-        let Some(Leg { kind: Kind::Web(web), candidates, .. }) = call.leg(leg) else {
+        let Some(Leg {
+            kind: Kind::Web(web),
+            candidates,
+            ..
+        }) = call.leg(leg)
+        else {
             return Err(unknown_session());
         };
         if let web::Message::Candidates(more, _) = &session.message {
@@ -138,25 +148,30 @@ impl Calls {
         match web.handle(session.message, &limits)? {
             Event::PickedUp => {
                 self.timers.stop(id, Timer::Ring);
-                self.timers.set(id, Timer::Offer, now + self.config.iq_timeout());
+                self.timers
+                    .set(id, Timer::Offer, now + self.config.iq_timeout());
                 self.with(id, now, out, directory, |call, cx| call.picked_up(cx, leg));
             }
             Event::Signal(signal) => {
-                self.with(id, now, out, directory, |call, cx| call.relay(cx, leg, signal));
+                self.with(id, now, out, directory, |call, cx| {
+                    call.relay(cx, leg, signal)
+                });
             }
         }
         Ok(())
     }
 
-    /// A `<jingle/>` to the address that stands for `person`.
+    /// A `<jingle/>` to `to`, an address that stands for `person`.
     ///
     /// # Errors
     /// What the IQ is answered with.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one stanza")]
     pub fn handle_jingle(
         &mut self,
         now: Instant,
         from: &FullJid,
         person: &BareJid,
+        to: &str,
         payload: &Jingle,
         out: &mut dyn Sink,
         directory: &dyn Directory,
@@ -165,12 +180,20 @@ impl Calls {
             if payload.action != Action::SessionInitiate {
                 return Err(unknown_session());
             }
-            return self.initiated(now, from, person, payload, out, directory);
+            return self.initiated(now, from, person, to, payload, out, directory);
         };
         self.heard(id, leg);
         let most = self.limits.candidates;
-        let Some(call) = self.calls.get_mut(&id) else { return Err(unknown_session()) };
-        let Some(Leg { line, kind: Kind::Jingle(jingle), candidates, .. }) = call.leg(leg) else {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return Err(unknown_session());
+        };
+        let Some(Leg {
+            line,
+            kind: Kind::Jingle(jingle),
+            candidates,
+            ..
+        }) = call.leg(leg)
+        else {
             return Err(unknown_session());
         };
         count(candidates, candidates_of(payload), most)?;
@@ -200,18 +223,23 @@ impl Calls {
             }
             Err(Fault::Stanza(error)) => Err(error),
             Err(Fault::Call(ending)) => {
-                self.with(id, now, out, directory, |call, cx| call.end(cx.out, &ending));
+                self.with(id, now, out, directory, |call, cx| {
+                    call.end(cx.out, &ending)
+                });
                 Ok(())
             }
         }
     }
 
-    /// A session-initiate that no announcement went before.
+    /// A session-initiate that no announcement went before. The session is with the address it
+    /// was sent to, and clients hear no other.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one stanza")]
     fn initiated(
         &mut self,
         now: Instant,
         from: &FullJid,
         person: &BareJid,
+        to: &str,
         payload: &Jingle,
         out: &mut dyn Sink,
         directory: &dyn Directory,
@@ -223,22 +251,27 @@ impl Calls {
             Err(Fault::Stanza(error)) => return Err(error),
             Err(Fault::Call(ending)) => {
                 // XEP-0166 §6.3.2: acknowledged, then terminated.
-                let own = self.own_address(person)?;
-                let line = Line { call: CallId(0), leg: 0, own, peer: from.clone() };
+                let line = Line {
+                    call: CallId(0),
+                    leg: 0,
+                    own: to.to_owned(),
+                    peer: from.clone(),
+                };
                 let mut terminate = Jingle::new(Action::SessionTerminate, sid);
                 terminate.reason = Some(ending.element());
                 send(&line, What::End, &terminate, out);
                 return Ok(());
             }
         };
-        let media = session.media().fold(Media::default(), |mut media, kind| {
-            media.add(kind);
-            media
-        });
+        let mut media = Media::default();
+        session.media().iter().for_each(|kind| media.add(kind));
         let leg = JingleLeg::calling(sid.clone(), dialect, session);
         let offer = leg.first_offer();
         let id = self.begin(now, from, person, sid, media, Kind::Jingle(Box::new(leg)))?;
         self.with(id, now, out, directory, |call, cx| {
+            if let Some(caller) = call.leg(0) {
+                to.clone_into(&mut caller.line.own);
+            }
             if let Some(Signal::Offer(offer)) = offer {
                 call.offer = Some(offer);
             }
@@ -270,7 +303,9 @@ impl Calls {
             }
             return;
         };
-        let Some(call) = self.calls.get(&id) else { return };
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
         let leg = call.leg_of(from);
         let is_callee = call.callee == from.to_bare() && leg != Some(0);
         let proposed = call.proposed;
@@ -287,19 +322,27 @@ impl Calls {
                 self.timers.stop(id, Timer::Ring);
                 let within = self.config.iq_timeout();
                 self.timers.set(id, Timer::Offer, now + within);
-                self.with(id, now, out, directory, |call, cx| call.proceeded(cx, from.clone()));
+                self.with(id, now, out, directory, |call, cx| {
+                    call.proceeded(cx, from.clone())
+                });
             }
             (Step::Reject(ending), None) if is_callee && proposed => {
                 let ending = ending_of(ending, Reason::Busy);
-                self.with(id, now, out, directory, |call, cx| call.rejected(cx.out, &ending));
+                self.with(id, now, out, directory, |call, cx| {
+                    call.rejected(cx.out, &ending)
+                });
             }
             (Step::Retract(ending), Some(0)) => {
                 let ending = ending_of(ending, Reason::Cancel);
-                self.with(id, now, out, directory, |call, cx| call.hung_up(cx, 0, &ending));
+                self.with(id, now, out, directory, |call, cx| {
+                    call.hung_up(cx, 0, &ending)
+                });
             }
             (Step::Finish(ending) | Step::Reject(ending), Some(leg)) => {
                 let ending = ending_of(ending, Reason::Success);
-                self.with(id, now, out, directory, |call, cx| call.hung_up(cx, leg, &ending));
+                self.with(id, now, out, directory, |call, cx| {
+                    call.hung_up(cx, leg, &ending)
+                });
             }
             (
                 Step::Propose(_)
@@ -344,7 +387,14 @@ impl Calls {
         let mut media = Media::default();
         kinds.iter().for_each(|kind| media.add(kind));
         let leg = JingleLeg::proposing(sid.clone(), directory.dialect(from));
-        match self.begin(now, from, person, sid.clone(), media, Kind::Jingle(Box::new(leg))) {
+        match self.begin(
+            now,
+            from,
+            person,
+            sid.clone(),
+            media,
+            Kind::Jingle(Box::new(leg)),
+        ) {
             Ok(id) => self.with(id, now, out, directory, |call, cx| {
                 let devices = devices(call, cx);
                 call.ring(cx, devices)
@@ -368,18 +418,28 @@ impl Calls {
         out: &mut dyn Sink,
         directory: &dyn Directory,
     ) {
-        let Some(call) = self.calls.get_mut(&request.call) else { return };
-        let Some(leg) = call.leg(request.leg) else { return };
+        let Some(call) = self.calls.get_mut(&request.call) else {
+            return;
+        };
+        let Some(leg) = call.leg(request.leg) else {
+            return;
+        };
         let Some(condition) = error else {
             self.timers.stop(request.call, Timer::Offline(request.leg));
             return;
         };
         let gone = matches!(
             condition,
-            "item-not-found" | "service-unavailable" | "recipient-unavailable" | "remote-server-not-found"
+            "item-not-found"
+                | "service-unavailable"
+                | "recipient-unavailable"
+                | "remote-server-not-found"
         );
         let ringing = leg.is_ringing();
-        debug!(call.id = request.call.0, condition, "A request of a call failed");
+        debug!(
+            call.id = request.call.0,
+            condition, "A request of a call failed"
+        );
         match request.what {
             What::End => {}
             What::Inform if !gone => {}
@@ -434,14 +494,24 @@ impl Calls {
         out: &mut dyn Sink,
         directory: &dyn Directory,
     ) {
-        let Ok(device) = jid.clone().try_into_full() else { return };
+        let Ok(device) = jid.clone().try_into_full() else {
+            return;
+        };
         for id in self.by_device.get(&device).cloned().unwrap_or_default() {
-            let Some(call) = self.calls.get(&id) else { continue };
-            let Some(leg) = call.leg_of(&device) else { continue };
+            let Some(call) = self.calls.get(&id) else {
+                continue;
+            };
+            let Some(leg) = call.leg_of(&device) else {
+                continue;
+            };
             if call.taken.is_some() && call.other(leg).is_some() {
                 self.offline(now, id, leg);
             } else {
-                let reason = if leg == 0 { Reason::Cancel } else { Reason::Gone };
+                let reason = if leg == 0 {
+                    Reason::Cancel
+                } else {
+                    Reason::Gone
+                };
                 self.with(id, now, out, directory, |call, cx| {
                     call.hung_up(cx, leg, &reason.into())
                 });
@@ -470,21 +540,27 @@ impl Calls {
         {
             self.forget_all();
         }
-        self.timers.postpone_offline(now + self.config.offline_grace());
+        self.timers
+            .postpone_offline(now + self.config.offline_grace());
     }
 
     /// Ends all calls, because the service stops.
     pub fn end_all(&mut self, now: Instant, out: &mut dyn Sink, directory: &dyn Directory) {
         let all: Vec<_> = self.calls.keys().copied().collect();
         for id in all {
-            self.with(id, now, out, directory, |call, cx| call.end(cx.out, &Reason::Gone.into()));
+            self.with(id, now, out, directory, |call, cx| {
+                call.end(cx.out, &Reason::Gone.into())
+            });
         }
     }
 
     /// When [`Self::handle_timeout`] wants to be called next.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        let link = self.link_down.filter(|_| !self.is_empty()).map(|at| at + self.config.link_grace());
+        let link = self
+            .link_down
+            .filter(|_| !self.is_empty())
+            .map(|at| at + self.config.link_grace());
         [self.timers.next(), link].into_iter().flatten().min()
     }
 
@@ -495,7 +571,8 @@ impl Calls {
                 self.forget_all();
             } else {
                 // Nobody can be heard; see `handle_link_up`.
-                self.timers.postpone_offline(since + self.config.link_grace());
+                self.timers
+                    .postpone_offline(since + self.config.link_grace());
             }
         }
         while let Some((id, timer)) = self.timers.pop(now) {
@@ -512,7 +589,9 @@ impl Calls {
                 }
                 Timer::Offline(leg) => {
                     let ending = Ending::from(Reason::Gone);
-                    self.with(id, now, out, directory, |call, cx| call.hung_up(cx, leg, &ending));
+                    self.with(id, now, out, directory, |call, cx| {
+                        call.hung_up(cx, leg, &ending)
+                    });
                 }
             }
         }
@@ -554,15 +633,23 @@ impl Calls {
         };
         self.next += 1;
         let id = CallId(self.next);
-        let line = Line { call: id, leg: 0, own: own_to_caller.clone(), peer: from.clone() };
+        let line = Line {
+            call: id,
+            leg: 0,
+            own: own_to_caller,
+            peer: from.clone(),
+        };
         let call = Call {
             id,
             sid,
             caller: caller.clone(),
             callee: person.clone(),
-            media: if media.is_empty() { Media::AUDIO } else { media },
+            media: if media.is_empty() {
+                Media::AUDIO
+            } else {
+                media
+            },
             began: now,
-            to_caller: own_to_caller,
             to_callee: own_to_callee,
             devices: vec![from.clone()],
             indexed: 0,
@@ -579,13 +666,19 @@ impl Calls {
         if let Some(usage) = self.people.get_mut(&caller) {
             usage.open += 1;
         }
-        self.timers.set(id, Timer::Ring, now + self.config.ring_timeout());
+        *self.pairs.entry(pair(&caller, person)).or_default() += 1;
+        self.timers
+            .set(id, Timer::Ring, now + self.config.ring_timeout());
         info!(call.id = id.0, "Call started");
         Ok(id)
     }
 
     fn admit(&mut self, now: Instant, caller: &BareJid) -> Result<(), StanzaError> {
-        let usage = self.people.entry(caller.clone()).or_insert(Usage { open: 0, attempts: 0, minute: now });
+        let usage = self.people.entry(caller.clone()).or_insert(Usage {
+            open: 0,
+            attempts: 0,
+            minute: now,
+        });
         if now.saturating_duration_since(usage.minute) >= Duration::from_secs(60) {
             usage.minute = now;
             usage.attempts = 0;
@@ -610,7 +703,9 @@ impl Calls {
         directory: &dyn Directory,
         work: impl FnOnce(&mut Call, &mut Context<'_>) -> Course,
     ) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
         let course = work(call, &mut Context { out, directory });
         for device in call.devices.iter().skip(call.indexed) {
             self.by_device.entry(device.clone()).or_default().push(id);
@@ -618,16 +713,32 @@ impl Calls {
         call.indexed = call.devices.len();
         if let Course::Ended(ending) = course {
             let seconds = now.saturating_duration_since(call.began).as_secs();
-            info!(call.id = id.0, reason = ending.reason.name(), seconds, "Call ended");
+            info!(
+                call.id = id.0,
+                reason = ending.reason.name(),
+                seconds,
+                "Call ended"
+            );
             self.forget(id);
         }
     }
 
     fn forget(&mut self, id: CallId) {
-        let Some(call) = self.calls.remove(&id) else { return };
+        let Some(call) = self.calls.remove(&id) else {
+            return;
+        };
         self.timers.stop_all(id, call.legs.len());
-        self.by_parties.remove(&(call.callee.clone(), call.caller.clone(), call.sid.clone()));
-        self.by_parties.remove(&(call.caller.clone(), call.callee, call.sid));
+        let pair = pair(&call.caller, &call.callee);
+        if let Some(calls) = self.pairs.get_mut(&pair) {
+            *calls -= 1;
+            if *calls == 0 {
+                self.pairs.remove(&pair);
+            }
+        }
+        self.by_parties
+            .remove(&(call.callee.clone(), call.caller.clone(), call.sid.clone()));
+        self.by_parties
+            .remove(&(call.caller.clone(), call.callee, call.sid));
         for device in call.devices {
             if let Some(calls) = self.by_device.get_mut(&device) {
                 calls.retain(|call| *call != id);
@@ -655,17 +766,22 @@ impl Calls {
     }
 
     fn offline(&mut self, now: Instant, id: CallId, leg: usize) {
-        self.timers.set(id, Timer::Offline(leg), now + self.config.offline_grace());
+        self.timers
+            .set(id, Timer::Offline(leg), now + self.config.offline_grace());
     }
 
     /// 128 random bits, in characters that need no escape anywhere.
     fn key(&mut self) -> String {
         let bits: [u8; 16] = self.rng.random();
-        data_encoding::BASE32_NOPAD.encode(&bits).to_ascii_lowercase()
+        data_encoding::BASE32_NOPAD
+            .encode(&bits)
+            .to_ascii_lowercase()
     }
 
     fn own_address(&self, person: &BareJid) -> Result<String, StanzaError> {
-        self.addresses.of(person).ok_or_else(StanzaError::service_unavailable)
+        self.addresses
+            .of(person)
+            .ok_or_else(StanzaError::service_unavailable)
     }
 }
 
@@ -681,11 +797,24 @@ impl Call {
 
     /// Whether the device that took the call has the offer.
     fn is_described(&self) -> bool {
-        let Some(taken) = self.taken else { return false };
-        self.legs.get(taken).and_then(Option::as_ref).is_some_and(|leg| match &leg.kind {
-            Kind::Web(web) => web.is_described(),
-            Kind::Jingle(jingle) => !jingle.is_idle(),
-        })
+        let Some(taken) = self.taken else {
+            return false;
+        };
+        self.legs
+            .get(taken)
+            .and_then(Option::as_ref)
+            .is_some_and(|leg| match &leg.kind {
+                Kind::Web(web) => web.is_described(),
+                Kind::Jingle(jingle) => !jingle.is_idle(),
+            })
+    }
+}
+
+fn pair(one: &BareJid, other: &BareJid) -> (BareJid, BareJid) {
+    if one <= other {
+        (one.clone(), other.clone())
+    } else {
+        (other.clone(), one.clone())
     }
 }
 
@@ -729,7 +858,10 @@ fn count(candidates: &mut usize, more: usize, most: usize) -> Result<(), StanzaE
 }
 
 fn ending_of(ending: &MessageEnding, default: Reason) -> Ending {
-    ending.reason.as_ref().map_or_else(|| default.into(), Ending::from)
+    ending
+        .reason
+        .as_ref()
+        .map_or_else(|| default.into(), Ending::from)
 }
 
 /// Stands for the condition of an error where no reply came.

@@ -1,1 +1,343 @@
 //! The whole XMPP face as one engine: routes each stanza to the engine it belongs to.
+//!
+//! [`Gateway`] is told of stanzas and of the time, and polled for what it wants sent. It decides
+//! who may ask what ([`Access`]); what a stanza means is the business of the engines
+//! below it. Every answer to somebody who may not know whether there is somebody is the same
+//! `service-unavailable`.
+//!
+//! Left out so far: carried calls, the list of peers, and delegated XEP-0215.
+
+mod clients;
+mod config;
+mod iq;
+mod message;
+mod outbox;
+mod people;
+mod recent;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
+
+use jid::{BareJid, Jid};
+use tracing::{debug, info};
+
+use self::clients::Clients;
+use self::outbox::{Outbox, Purpose};
+use self::recent::Recent;
+use crate::address::{Addresses, Named};
+use crate::call::Calls;
+use crate::presence::{Access, Decision};
+use crate::stanza::{self, StanzaError};
+use crate::web::{self, Media};
+use crate::xml::{BadStanza, Document, Element, Error, StanzaHeader, StanzaKind};
+
+pub use config::{Config, Limits};
+
+/// The XMPP face of Campana.
+///
+/// After every `handle_*`, [`Self::poll_output`] is called until it says [`Output::Timeout`].
+#[derive(Debug)]
+pub struct Gateway {
+    config: Config,
+    addresses: Addresses,
+    calls: Calls,
+    clients: Clients,
+    access: Access,
+    outbox: Outbox,
+    recent: Recent,
+    /// Domains whose server lets us read rosters (XEP-0356).
+    rosters: HashSet<String>,
+    /// What waits for a roster.
+    parked: HashMap<BareJid, Vec<Document>>,
+    /// What each person's watchers were last told.
+    told: HashMap<BareJid, people::Callable>,
+    /// A moment, and the seconds since 1970 then.
+    clock: (Instant, u64),
+    link_up: bool,
+    drain_until: Option<Instant>,
+}
+
+/// What a [`Gateway`] asks of the world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Output {
+    /// Send this stanza.
+    Stanza(String),
+    /// Close the TURN allocations made with this user name.
+    DropAllocations {
+        /// `expiry:person`.
+        username: String,
+    },
+    /// Nothing more now; call [`Gateway::handle_timeout`] at this time.
+    Timeout(Option<Instant>),
+}
+
+/// A stanza of somebody at an address of ours.
+struct Inbound<'a> {
+    document: &'a Document,
+    from: Jid,
+    /// As it was written, to answer from.
+    to: &'a str,
+    named: Named,
+}
+
+impl Gateway {
+    /// A gateway at `now`, which is `unix` seconds after 1970. All randomness comes of `seed`.
+    #[must_use]
+    pub fn new(config: Config, now: Instant, unix: u64, seed: [u8; 32]) -> Self {
+        let addresses = Addresses::new(config.service.clone());
+        // Two generators out of one seed; they must not give the same numbers.
+        let mut other_seed = seed;
+        other_seed.iter_mut().for_each(|byte| *byte ^= 0x5A);
+        Self {
+            calls: Calls::new(
+                config.call,
+                config.limits.call(),
+                addresses.clone(),
+                other_seed,
+            ),
+            clients: Clients::new(config.limits.devices_per_person),
+            access: Access::new(config.access.clone()),
+            outbox: Outbox::new(now, seed, config.limits, config.call.iq_timeout()),
+            recent: Recent::default(),
+            rosters: HashSet::new(),
+            parked: HashMap::new(),
+            told: HashMap::new(),
+            clock: (now, unix),
+            link_up: false,
+            drain_until: None,
+            addresses,
+            config,
+        }
+    }
+
+    /// The component's handshake was accepted.
+    pub fn handle_link_up(&mut self, now: Instant) {
+        self.outbox.now = now;
+        self.link_up = true;
+        self.calls.handle_link_up(now);
+        self.outbox.resend();
+        // The server replays nothing: ask the apps that were there whether they still are.
+        let service = self.config.service.to_string();
+        let devices: Vec<_> = self.clients.registry.devices().collect();
+        for device in devices {
+            let purpose = Purpose::Device(device.clone());
+            self.outbox
+                .ask(purpose, "get", &service, device.as_str(), &|writer| {
+                    writer.leaf("device", web::NS, "");
+                });
+        }
+    }
+
+    /// The stream ended. Calls go on; what is to be sent waits.
+    pub fn handle_link_down(&mut self, now: Instant) {
+        self.outbox.now = now;
+        self.link_up = false;
+        self.calls.handle_link_down(now);
+    }
+
+    /// A stanza arrived.
+    pub fn handle_stanza(&mut self, now: Instant, stanza: Document) {
+        self.outbox.now = now;
+        let root = stanza.root();
+        let Some(kind) = StanzaKind::from_name(root.name()) else {
+            debug!("An element that is no stanza was passed over");
+            return;
+        };
+        // RFC 6120 §8.1.2.1: the server vouches for `from`, so without one nobody asks.
+        let Some(from) = root.attr("from").and_then(|from| Jid::new(from).ok()) else {
+            return;
+        };
+        let to = root.attr("to").unwrap_or_default();
+        let named = Jid::new(to).ok().and_then(|to| self.addresses.named(&to));
+        let Some(named) = named else { return };
+        if self.addresses.is_ours(&from) {
+            // Servers that grant privileged presence send us our own, too.
+            return;
+        }
+        let inbound = Inbound {
+            document: &stanza,
+            from,
+            to,
+            named,
+        };
+        match kind {
+            StanzaKind::Iq => self.handle_iq(now, &inbound),
+            StanzaKind::Message => self.handle_message(now, &inbound),
+            StanzaKind::Presence => self.handle_presence(now, &inbound),
+        }
+    }
+
+    /// A stanza over a limit arrived and was not read. It is answered unless that could make a
+    /// loop (RFC 6120 §8.3.1).
+    pub fn handle_bad_stanza(&mut self, now: Instant, stanza: BadStanza) {
+        self.outbox.now = now;
+        let StanzaHeader {
+            kind,
+            from,
+            to,
+            id,
+            kind_type,
+        } = stanza.header;
+        let (Some(from), Some(to)) = (from, to) else {
+            return;
+        };
+        let ours = Jid::new(&to).is_ok_and(|to| self.addresses.is_ours(&to));
+        let theirs = Jid::new(&from).is_ok_and(|from| !self.addresses.is_ours(&from));
+        let kind_type = kind_type.as_deref();
+        let name = match kind {
+            Some(StanzaKind::Iq) if matches!(kind_type, Some("get" | "set")) => "iq",
+            Some(StanzaKind::Message) if kind_type != Some("error") => "message",
+            _ => return,
+        };
+        if !ours || !theirs {
+            return;
+        }
+        let error = match stanza.error {
+            Error::TooDeep(_) => StanzaError::bad_request(stanza.error.to_string()),
+            error => StanzaError::new(stanza::ErrorKind::Modify, "policy-violation")
+                .with_text(error.to_string()),
+        };
+        self.send(stanza::error(name, &to, &from, id.as_deref(), &error));
+    }
+
+    /// The time of the last [`Output::Timeout`] has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.outbox.now = now;
+        if self.drain_until.is_some_and(|until| until <= now) {
+            self.calls.end_all(now, &mut self.outbox, &self.clients);
+        }
+        self.calls
+            .handle_timeout(now, &mut self.outbox, &self.clients);
+        // Without a link nobody can reply; the clock starts anew when it is back.
+        while self.link_up
+            && let Some(purpose) = self.outbox.overdue()
+        {
+            self.handle_no_reply(now, purpose);
+        }
+    }
+
+    /// It is `unix` seconds since 1970. To be called now and then, since clocks are set.
+    pub fn handle_wall_clock(&mut self, now: Instant, unix: u64) {
+        self.clock = (now, unix);
+    }
+
+    /// Takes no new calls, and ends those that still live at `until` with the reason `gone`.
+    pub fn handle_drain(&mut self, now: Instant, until: Instant) {
+        self.outbox.now = now;
+        self.drain_until = Some(until);
+        info!(calls = self.calls.len(), "Taking no new calls");
+    }
+
+    /// What is to be done next.
+    pub fn poll_output(&mut self) -> Output {
+        if self.link_up
+            && let Some(stanza) = self.outbox.pop()
+        {
+            return Output::Stanza(stanza);
+        }
+        let replies = self.outbox.next_deadline().filter(|_| self.link_up);
+        let drain = self.drain_until.filter(|_| !self.calls.is_empty());
+        Output::Timeout(
+            [self.calls.next_timeout(), replies, drain]
+                .into_iter()
+                .flatten()
+                .min(),
+        )
+    }
+
+    /// Whether a call lives.
+    #[must_use]
+    pub fn has_calls(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
+    /// Seconds since 1970 at `now`.
+    fn unix(&self, now: Instant) -> u64 {
+        self.clock.1 + now.saturating_duration_since(self.clock.0).as_secs()
+    }
+
+    fn send(&mut self, stanza: String) {
+        use crate::call::Sink;
+        self.outbox.send(stanza);
+    }
+
+    /// Whether `asker` may see and call `person`.
+    fn decide(&self, now: Instant, asker: &BareJid, person: &BareJid) -> Decision {
+        let is_watcher = self.clients.registry.is_watched(person, asker);
+        let readable = self.rosters.contains(person.domain().as_str());
+        self.access.decide(now, asker, person, is_watcher, readable)
+    }
+
+    /// Like [`Self::decide`]; where a roster must be asked for, the stanza is kept until it is
+    /// known, and the answer is `None`.
+    fn decide_or_park(
+        &mut self,
+        now: Instant,
+        inbound: &Inbound<'_>,
+        person: &BareJid,
+    ) -> Option<bool> {
+        if self
+            .parked
+            .get(person)
+            .is_some_and(|parked| parked.iter().any(|d| is_from(d, &inbound.from)))
+        {
+            // Behind one that waits: stanzas keep their order.
+            self.park(person, inbound.document);
+            return None;
+        }
+        match self.decide(now, &inbound.from.to_bare(), person) {
+            Decision::Allowed => Some(true),
+            Decision::Refused => Some(false),
+            Decision::AskRoster => {
+                if !self.parked.contains_key(person) {
+                    let service = self.config.service.to_string();
+                    let purpose = Purpose::Roster(person.clone());
+                    self.outbox
+                        .ask(purpose, "get", &service, person.as_str(), &|writer| {
+                            writer.leaf("query", NS_ROSTER, "");
+                        });
+                }
+                self.park(person, inbound.document);
+                None
+            }
+        }
+    }
+
+    fn park(&mut self, person: &BareJid, stanza: &Document) {
+        let all: usize = self.parked.values().map(Vec::len).sum();
+        let parked = self.parked.entry(person.clone()).or_default();
+        if parked.len() < MAX_PARKED_FOR_ONE && all < MAX_PARKED {
+            parked.push(stanza.clone());
+        }
+    }
+
+    /// A person's roster is known, or known not to be readable: what waited for it goes on.
+    fn roster_known(&mut self, now: Instant, person: &BareJid, query: Option<Element<'_>>) {
+        self.access.roster(now, person, query);
+        for stanza in self.parked.remove(person).unwrap_or_default() {
+            self.handle_stanza(now, stanza);
+        }
+    }
+
+    /// What the person can take, as others see it.
+    fn media_of(&self, person: &BareJid) -> Media {
+        self.clients.media(person)
+    }
+}
+
+fn is_from(stanza: &Document, from: &Jid) -> bool {
+    stanza
+        .root()
+        .attr("from")
+        .and_then(|jid| Jid::new(jid).ok())
+        .is_some_and(|jid| jid == *from)
+}
+
+/// RFC 6121 §2.1.1.
+const NS_ROSTER: &str = "jabber:iq:roster";
+/// Stanzas that wait for the roster of one person, and of all.
+const MAX_PARKED_FOR_ONE: usize = 100;
+const MAX_PARKED: usize = 5_000;

@@ -9,8 +9,12 @@ use crate::xml::{Element, Writer};
 /// What is said of one section.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SectionExtra {
+    /// The kind of media, when there is no description to say it.
+    pub media: Option<String>,
     /// The transport protocol of the m-line, when it is not the usual one.
     pub protocol: Option<String>,
+    /// The formats of the m-line, separated by blanks, when there is no description to say them.
+    pub formats: Option<String>,
     /// In order.
     pub attributes: Vec<Attribute>,
 }
@@ -51,21 +55,27 @@ pub struct Section {
 impl SectionExtra {
     /// Whether nothing is said.
     pub fn is_empty(&self) -> bool {
-        self.protocol.is_none() && self.attributes.is_empty()
+        self.media.is_none()
+            && self.protocol.is_none()
+            && self.formats.is_none()
+            && self.attributes.is_empty()
     }
 
     /// Reads `<sdp/>`. More than [`CAP`] attributes are not read.
     pub fn from_xml(element: Element<'_>) -> Self {
         Self {
+            media: element.attr("media").map(str::to_owned),
             protocol: element.attr("proto").map(str::to_owned),
+            formats: element.attr("formats").map(str::to_owned),
             attributes: attributes(element),
         }
     }
 
     /// Writes `<sdp/>`.
     pub fn write(&self, out: &mut Writer) {
-        out.open("sdp", NS)
-            .opt_attr("proto", self.protocol.as_ref());
+        out.open("sdp", NS).opt_attr("media", self.media.as_ref());
+        out.opt_attr("proto", self.protocol.as_ref());
+        out.opt_attr("formats", self.formats.as_ref());
         for attribute in &self.attributes {
             attribute.write(out);
         }

@@ -1,4 +1,9 @@
-//! Candidates, one by one.
+//! Candidates: XEP-0176 §5.3.
+
+use crate::jingle::ice_udp;
+use crate::sdp::{Candidate, Related, Token, Word};
+
+use super::{Dialect, Why};
 
 /// What a browser's `icecandidate` event says and its `addIceCandidate` takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +14,132 @@ pub struct Trickle {
     pub index: Option<usize>,
     /// `usernameFragment`.
     pub ufrag: Option<String>,
-    /// `candidate:…`; `None` is the end of candidates of this section.
+    /// `candidate:…`; `None` is the end of candidates: of this section, or of all when `mid` and
+    /// `index` are missing too.
     pub candidate: Option<String>,
 }
+
+/// The candidate as Jingle says it, or why it is not said.
+pub(super) fn to_jingle(
+    candidate: &Candidate,
+    ufrag: Option<&str>,
+    dialect: &Dialect,
+) -> Result<ice_udp::Candidate, Why> {
+    if !KINDS.contains(&candidate.kind.as_str()) {
+        return Err(Why::Malformed);
+    }
+    // A candidate of an earlier generation, whose credentials nobody knows any more. Sent with the
+    // new ones it would look like the answer to a restart.
+    if let (Some(own), Some(current)) = (candidate.ufrag(), ufrag)
+        && own != current
+    {
+        return Err(Why::Meaningless);
+    }
+    let protocol = candidate.transport.to_ascii_lowercase();
+    if !is_wanted(&protocol, &candidate.address, dialect) {
+        return Err(Why::Dialect);
+    }
+    let related = candidate.related.as_ref().filter(|related| !is_hidden(&related.address));
+    Ok(ice_udp::Candidate {
+        component: candidate.component,
+        foundation: candidate.foundation.as_str().to_owned(),
+        generation: candidate.generation().unwrap_or(0),
+        id: Some(name(
+            candidate.component,
+            &candidate.foundation,
+            &candidate.address,
+            candidate.port,
+        )),
+        ip: candidate.address.as_str().to_owned(),
+        network: Some("0".to_owned()),
+        port: candidate.port,
+        priority: candidate.priority,
+        protocol,
+        related_address: related.map(|related| related.address.as_str().to_owned()),
+        related_port: related.map(|related| related.port),
+        tcp_type: candidate.tcp_type().map(|kind| kind.as_str().to_owned()),
+        kind: candidate.kind.as_str().to_owned(),
+    })
+}
+
+/// The candidate as SDP says it; `None` when it is not one that a browser could take.
+pub(super) fn to_sdp(candidate: &ice_udp::Candidate) -> Option<Candidate> {
+    if !KINDS.contains(&candidate.kind.as_str()) || candidate.foundation.len() > 32 {
+        return None;
+    }
+    let address = Word::new(&candidate.ip).ok()?;
+    let related = match candidate.related_address.as_deref() {
+        Some(related) => Some(Related {
+            address: Word::new(related).ok()?,
+            port: candidate.related_port.unwrap_or(0),
+        }),
+        None if candidate.kind == "host" => None,
+        // Hidden for privacy. libwebrtc and Firefox want the words to be there.
+        None => {
+            let hidden = if address.contains(':') { "::" } else { "0.0.0.0" };
+            Some(Related { address: Word::literal(hidden), port: 0 })
+        }
+    };
+    let mut extensions = Vec::new();
+    if let Some(kind) = &candidate.tcp_type {
+        extensions.push((Word::literal("tcptype"), Word::new(kind).ok()?));
+    }
+    if candidate.generation != 0 {
+        let generation = Word::from(u64::from(candidate.generation));
+        extensions.push((Word::literal("generation"), generation));
+    }
+    Some(Candidate {
+        foundation: Word::new(&candidate.foundation).ok()?,
+        component: candidate.component,
+        transport: Token::new(&candidate.protocol).ok()?,
+        priority: candidate.priority,
+        address,
+        port: candidate.port,
+        kind: Token::new(&candidate.kind).ok()?,
+        related,
+        extensions,
+    })
+}
+
+/// Whether a peer's candidate can be passed on to another.
+pub(super) fn is_for(candidate: &ice_udp::Candidate, dialect: &Dialect) -> bool {
+    KINDS.contains(&candidate.kind.as_str())
+        && is_wanted(&candidate.protocol, &candidate.ip, dialect)
+}
+
+/// An NCName that is the same whenever the same candidate is sent, and differs from all others of
+/// the section.
+pub(super) fn name(component: u16, foundation: &str, address: &str, port: u16) -> String {
+    let mut hash = super::Fnv::default();
+    hash.write(foundation.as_bytes());
+    hash.write(address.as_bytes());
+    hash.write(&port.to_be_bytes());
+    hash.write(&component.to_be_bytes());
+    format!("c{:016x}", hash.finish())
+}
+
+fn is_wanted(protocol: &str, address: &str, dialect: &Dialect) -> bool {
+    (dialect.tcp || protocol == "udp")
+        && (dialect.mdns || !is_mdns(address))
+        && (dialect.link_local || !is_link_local(address))
+}
+
+fn is_mdns(address: &str) -> bool {
+    address.len() > 6
+        && address.get(address.len() - 6..).is_some_and(|end| end.eq_ignore_ascii_case(".local"))
+}
+
+fn is_link_local(address: &str) -> bool {
+    match address.parse() {
+        Ok(std::net::IpAddr::V6(address)) => address.is_unicast_link_local(),
+        Ok(std::net::IpAddr::V4(address)) => address.is_link_local(),
+        Err(_) => false,
+    }
+}
+
+fn is_hidden(address: &str) -> bool {
+    matches!(address, "0.0.0.0" | "::")
+}
+
+/// What XEP-0176's schema allows as `type`.
+const KINDS: [&str; 4] = ["host", "srflx", "prflx", "relay"];

@@ -1,5 +1,7 @@
 //! How clients differ in what they say and understand.
 
+use crate::jingle::Role;
+
 /// The rules for one client. A dialect changes how a thing is said, never what is meant.
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -30,10 +32,12 @@ pub struct Dialect {
     pub one_setup: bool,
     /// Understands the end of candidates as `<gathering-complete/>` in XEP-0176's namespace.
     pub gathering_complete: bool,
-    /// Offers with fmtp parameters that were damaged on the way, to be repaired on input.
-    pub damaged_parameters: bool,
-    /// Its `senders` are not mirrored: it writes and reads SDP's words from its own side.
-    pub senders_unmirrored: bool,
+    /// Name stream and track in an element of stanza's own, too.
+    pub streams: bool,
+    /// As responder it writes `senders` as if it were the initiator.
+    pub writes_unmirrored: bool,
+    /// As initiator it reads a responder's `senders` as if they were an initiator's.
+    pub reads_unmirrored: bool,
 }
 
 impl Dialect {
@@ -52,8 +56,9 @@ impl Dialect {
         same_contents: false,
         one_setup: false,
         gathering_complete: false,
-        damaged_parameters: false,
-        senders_unmirrored: false,
+        streams: false,
+        writes_unmirrored: false,
+        reads_unmirrored: false,
     };
 
     /// What holds for every client that is known by name.
@@ -86,19 +91,11 @@ impl Dialect {
     };
 
     /// Movim.
-    pub const MOVIM: Self = Self {
-        name: "movim",
-        senders_unmirrored: true,
-        ..Self::CLIENT
-    };
+    pub const MOVIM: Self =
+        Self { name: "movim", writes_unmirrored: true, reads_unmirrored: true, ..Self::CLIENT };
 
     /// Monal.
-    pub const MONAL: Self = Self {
-        name: "monal",
-        tcp: false,
-        damaged_parameters: true,
-        ..Self::CLIENT
-    };
+    pub const MONAL: Self = Self { name: "monal", tcp: false, ..Self::CLIENT };
 
     /// stanza.js.
     pub const STANZA: Self = Self {
@@ -106,15 +103,12 @@ impl Dialect {
         data: true,
         mdns: true,
         gathering_complete: true,
+        streams: true,
         ..Self::CLIENT
     };
 
     /// Jitsi Meet.
-    pub const JITSI: Self = Self {
-        name: "jitsi",
-        senders_unmirrored: true,
-        ..Self::CLIENT
-    };
+    pub const JITSI: Self = Self { name: "jitsi", writes_unmirrored: true, ..Self::CLIENT };
 
     /// All of them.
     pub const ALL: [&'static Self; 7] = [
@@ -126,6 +120,16 @@ impl Dialect {
         &Self::STANZA,
         &Self::JITSI,
     ];
+
+    /// In whose role the `senders` of a description that the peer owns are to be read.
+    pub(super) fn read_as(&self, owner: Role) -> Role {
+        if self.writes_unmirrored { Role::Initiator } else { owner }
+    }
+
+    /// In whose role the `senders` of a description that goes to the peer are to be written.
+    pub(super) fn write_as(&self, owner: Role) -> Role {
+        if self.reads_unmirrored { Role::Initiator } else { owner }
+    }
 
     /// The dialect of this name.
     pub fn named(name: &str) -> Option<&'static Self> {

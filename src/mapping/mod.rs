@@ -11,13 +11,22 @@
 //! place for it, else dropped and told in the [`Report`]. Nothing that comes out of XML reaches SDP
 //! but through the checked strings of [`crate::sdp`].
 
+mod answer;
 pub mod browser;
 mod candidate;
 mod dialect;
+mod direction;
+mod extra;
+mod hdrext;
+mod payload;
 mod refusal;
 mod relay;
 mod report;
 mod session;
+mod source;
+mod to_jingle;
+mod to_sdp;
+mod transport;
 
 pub use candidate::Trickle;
 pub use dialect::Dialect;
@@ -25,6 +34,8 @@ pub use refusal::Refusal;
 pub use relay::relay;
 pub use report::{Dropped, Report, Why};
 pub use session::{BundlePolicy, Session};
+pub use to_jingle::to_jingle;
+pub use to_sdp::to_sdp;
 
 use crate::{jingle, sdp};
 
@@ -44,4 +55,28 @@ pub enum Kind {
     Offer,
     /// The second.
     Answer,
+}
+
+/// FNV-1a: a hash that is the same in every run, for names that must not change.
+#[derive(Clone, Copy, Debug)]
+struct Fnv(u64);
+
+impl Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        // Tells "ab" "c" from "a" "bc".
+        self.0 = (self.0 ^ 0xff).wrapping_mul(0x0100_0000_01b3);
+    }
+
+    fn finish(self) -> u64 {
+        self.0
+    }
+}
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
 }

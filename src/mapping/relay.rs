@@ -1,16 +1,116 @@
 //! Jingle on its way to another Jingle client.
 
-use crate::jingle::Jingle;
+use crate::jingle::hdrext::Way;
+use crate::jingle::{Action, Content, Description, Jingle, Role};
 
-use super::{Dialect, Refusal, Report};
+use super::{Dialect, Refusal, Report, Why, direction};
 
 /// Cleans a stanza's payload and adapts it to the dialect of the receiver: what it says is said
 /// again by our own hand, without `initiator` and `responder`. Several when the receiver takes only
-/// one content in each.
+/// one content in each. `owner` is the role of the sender.
 ///
 /// # Errors
 /// When nothing is left that the receiver could take.
-pub fn relay(jingle: &Jingle, to: &Dialect) -> Result<(Vec<Jingle>, Report), Refusal> {
-    let _ = to;
-    Ok((vec![jingle.clone()], Report::default()))
+pub fn relay(
+    jingle: &Jingle,
+    owner: Role,
+    to: &Dialect,
+) -> Result<(Vec<Jingle>, Report), Refusal> {
+    let mut report = Report::default();
+    let mut own = jingle.clone();
+    own.initiator = None;
+    own.responder = None;
+    if matches!(own.action, Action::SessionInitiate | Action::SessionAccept | Action::ContentAdd) {
+        own.contents = super::to_sdp::usable(jingle, &mut report)?.into_iter().cloned().collect();
+    }
+    if !to.data {
+        own.contents.retain(|content| {
+            let data = super::to_sdp::is_data(content);
+            if data {
+                report.note(Some(&content.name), "data channels", Why::Dialect);
+            }
+            !data
+        });
+        if own.contents.is_empty() && !jingle.contents.is_empty() {
+            return Err(Refusal::UnsupportedApplications);
+        }
+    }
+    for content in &mut own.contents {
+        clean(content, owner, to, &mut report);
+    }
+    if !to.groups && !own.groups.is_empty() {
+        own.groups.clear();
+        report.note(None, "group", Why::Dialect);
+    }
+    if !to.extension {
+        own.extra = None;
+    }
+    Ok((split(own, to), report))
+}
+
+/// One stanza for each content, where the receiver wants it so. session-initiate and
+/// session-accept are never taken apart.
+pub(super) fn split(jingle: Jingle, to: &Dialect) -> Vec<Jingle> {
+    let whole = matches!(jingle.action, Action::SessionInitiate | Action::SessionAccept);
+    if whole || !to.one_content || jingle.contents.len() < 2 {
+        return vec![jingle];
+    }
+    let Jingle { contents, .. } = jingle;
+    contents
+        .into_iter()
+        .map(|content| Jingle {
+            contents: vec![content],
+            initiator: jingle.initiator.clone(),
+            responder: jingle.responder.clone(),
+            sid: jingle.sid.clone(),
+            groups: jingle.groups.clone(),
+            reason: jingle.reason.clone(),
+            info: jingle.info.clone(),
+            extra: jingle.extra.clone(),
+            action: jingle.action,
+        })
+        .collect()
+}
+
+fn clean(content: &mut Content, owner: Role, to: &Dialect, report: &mut Report) {
+    let section = content.name.clone();
+    let dtls = content.ice().is_some_and(|ice| !ice.fingerprints.is_empty());
+    if let Some(Description::Rtp(description)) = &mut content.description {
+        if dtls && description.encryption.take().is_some() {
+            report.note(Some(&section), "encryption", Why::Unsafe);
+        }
+        for payload in &mut description.payloads {
+            for parameter in &mut payload.parameters {
+                // stanza writes opaque parameters as a name without a value.
+                if parameter.value.is_none() {
+                    parameter.value = Some(std::mem::take(&mut parameter.name));
+                }
+            }
+        }
+        for extension in &mut description.header_extensions {
+            extension.senders = extension.senders.map(|way| {
+                let said = direction::of_extension(way, owner);
+                Way::Senders(direction::senders(said, owner))
+            });
+        }
+        if to.values_required {
+            for source in &mut description.sources {
+                source.parameters.retain(|own| own.value.as_deref().is_some_and(|v| !v.is_empty()));
+            }
+        }
+    }
+    if let Some(ice) = content.ice_mut() {
+        let before = ice.candidates.len();
+        ice.candidates.retain(|own| super::candidate::is_for(own, to));
+        for _ in ice.candidates.len()..before {
+            report.note(Some(&section), "candidate", Why::Dialect);
+        }
+        for own in &mut ice.candidates {
+            own.id.get_or_insert_with(|| super::candidate::name(own.component, &own.foundation, &own.ip, own.port));
+            own.network.get_or_insert_with(|| "0".to_owned());
+        }
+    }
+    if !to.extension {
+        content.extra = None;
+    }
 }

@@ -74,11 +74,21 @@ impl Jingle {
         announced: bool,
         bundles_all: bool,
     ) -> Self {
-        Self { bundles_all, ..Self::new(sid, dialect, State::Idle, announced) }
+        Self {
+            bundles_all,
+            ..Self::new(sid, dialect, State::Idle, announced)
+        }
     }
 
     fn new(sid: Sid, dialect: &'static Dialect, state: State, announced: bool) -> Self {
-        Self { sid, dialect, state, announced, bundles_all: false, held: Vec::new() }
+        Self {
+            sid,
+            dialect,
+            state,
+            announced,
+            bundles_all: false,
+            held: Vec::new(),
+        }
     }
 
     /// Whether a session-initiate is out, or waits for the caller's offer, and is not accepted.
@@ -135,7 +145,9 @@ impl Jingle {
                 _ => return Err(Refusal::UnsupportedApplications),
             },
             Signal::Answer(answer) => {
-                let State::Called(session) = &mut self.state else { return Ok(()) };
+                let State::Called(session) = &mut self.state else {
+                    return Ok(());
+                };
                 let mut accept = session.accept(answer.sdp)?;
                 accept.responder = Some(line.own.clone());
                 send(line, What::Describe, &accept, out);
@@ -211,15 +223,22 @@ impl Jingle {
                 }
             }
             (Action::SessionTerminate, _) => {
-                let ending = payload.reason.as_ref().map_or(Reason::Success.into(), Ending::from);
+                let ending = payload
+                    .reason
+                    .as_ref()
+                    .map_or(Reason::Success.into(), Ending::from);
                 events.signals.push(Signal::End(ending));
             }
             // XEP-0166 §7.2.4: acknowledged, then rejected.
             (Action::ContentAdd, _) if began => {
-                events.replies.push(self.reject(Action::ContentReject, payload));
+                events
+                    .replies
+                    .push(self.reject(Action::ContentReject, payload));
             }
             (Action::TransportReplace, _) if began => {
-                events.replies.push(self.reject(Action::TransportReject, payload));
+                events
+                    .replies
+                    .push(self.reject(Action::TransportReject, payload));
             }
             // XEP-0166 §7.2.7: advisory.
             (Action::DescriptionInfo, _) if began => {}
@@ -249,7 +268,10 @@ impl Jingle {
 
     /// The client itself ended the session.
     pub(in super::super) fn over(&mut self, line: &Line, ending: &Ending, out: &mut dyn Sink) {
-        if !matches!(std::mem::replace(&mut self.state, State::Ended), State::Proposed) {
+        if !matches!(
+            std::mem::replace(&mut self.state, State::Ended),
+            State::Proposed
+        ) {
             self.finish(line, ending, out);
         }
     }
@@ -269,13 +291,20 @@ impl Jingle {
 
     /// The offer that the client's session-initiate made, if it is complete.
     pub(in super::super) fn first_offer(&self) -> Option<Signal> {
-        let State::Called(session) = &self.state else { return None };
-        session.remote_offer().map(|offer| Signal::Offer(offer.into()))
+        let State::Called(session) = &self.state else {
+            return None;
+        };
+        session
+            .remote_offer()
+            .map(|offer| Signal::Offer(offer.into()))
     }
 
     /// A session that was accepted is active once the browser has its answer.
     fn accepted(&mut self, events: &Events) {
-        let answered = events.signals.iter().any(|signal| matches!(signal, Signal::Answer(_)));
+        let answered = events
+            .signals
+            .iter()
+            .any(|signal| matches!(signal, Signal::Answer(_)));
         self.state = match std::mem::replace(&mut self.state, State::Ended) {
             State::Calling(session) if events.picked_up && answered => State::Active(session),
             State::Calling(session) if events.picked_up => State::Completing(session),
@@ -306,7 +335,11 @@ impl Jingle {
 
     fn release(&mut self, line: &Line, out: &mut dyn Sink) -> Result<(), Refusal> {
         let held = std::mem::take(&mut self.held);
-        if held.is_empty() { Ok(()) } else { self.trickle(line, held, out) }
+        if held.is_empty() {
+            Ok(())
+        } else {
+            self.trickle(line, held, out)
+        }
     }
 
     fn inform(&self, line: &Line, info: Info, out: &mut dyn Sink) {
@@ -353,7 +386,7 @@ impl Jingle {
     fn signal_of(&self, info: &Info) -> Option<Signal> {
         let mid = |muted: &Muted| {
             let name = muted.name.as_deref()?;
-            self.session()?.mid_of(name).map(str::to_owned)
+            self.session()?.mid_of(name)
         };
         Some(match info {
             Info::Active => Signal::Info(web::Info::Active),
@@ -369,11 +402,19 @@ impl Jingle {
 
 impl Events {
     fn offer(&mut self, session: &Session) {
-        self.signals.extend(session.remote_offer().map(|offer| Signal::Offer(offer.into())));
+        self.signals.extend(
+            session
+                .remote_offer()
+                .map(|offer| Signal::Offer(offer.into())),
+        );
     }
 
     fn answer(&mut self, session: &Session) {
-        self.signals.extend(session.remote_answer().map(|answer| Signal::Answer(answer.into())));
+        self.signals.extend(
+            session
+                .remote_answer()
+                .map(|answer| Signal::Answer(answer.into())),
+        );
     }
 }
 
@@ -386,7 +427,11 @@ pub(in super::super) fn send_message(
     out: &mut dyn Sink,
 ) {
     let mut writer = stanza::open("message", Some("chat"), from, to, None);
-    Message { sid: sid.clone(), step }.write(&mut writer);
+    Message {
+        sid: sid.clone(),
+        step,
+    }
+    .write(&mut writer);
     out.send(writer.finish());
 }
 

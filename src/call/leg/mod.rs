@@ -42,7 +42,11 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn request(&self, out: &mut dyn Sink, what: What, write: &dyn Fn(&mut Writer)) {
-        let request = Request { call: self.call, leg: self.leg, what };
+        let request = Request {
+            call: self.call,
+            leg: self.leg,
+            what,
+        };
         out.request(request, &self.own, self.peer.as_str(), write);
     }
 }
@@ -63,7 +67,12 @@ impl Leg {
     }
 
     pub(super) fn new(line: Line, kind: Kind) -> Self {
-        Self { line, kind, candidates: 0, early: Vec::new() }
+        Self {
+            line,
+            kind,
+            candidates: 0,
+            early: Vec::new(),
+        }
     }
 
     /// Whether it rings.

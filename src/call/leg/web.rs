@@ -46,12 +46,22 @@ pub(in super::super) enum Event {
 impl Web {
     /// The app calls: its first offer is under way to the other side.
     pub(in super::super) fn calling(sid: Sid) -> Self {
-        Self { sid, state: State::Offering, described: false, held: Vec::new() }
+        Self {
+            sid,
+            state: State::Offering,
+            described: false,
+            held: Vec::new(),
+        }
     }
 
     /// The app is called.
     pub(in super::super) fn ring(sid: Sid) -> Self {
-        Self { sid, state: State::Proposed, described: false, held: Vec::new() }
+        Self {
+            sid,
+            state: State::Proposed,
+            described: false,
+            held: Vec::new(),
+        }
     }
 
     /// Whether it rings and has not picked up.
@@ -71,7 +81,10 @@ impl Web {
         message: Message,
         out: &mut dyn Sink,
     ) {
-        let session = Session { sid: self.sid.as_str().to_owned(), message };
+        let session = Session {
+            sid: self.sid.as_str().to_owned(),
+            message,
+        };
         line.request(out, what, &|writer| session.write(writer));
     }
 
@@ -139,7 +152,11 @@ impl Web {
                     _ => Reason::Success,
                 };
                 let reason = Reason::from_name(&end.reason).unwrap_or(default);
-                Event::Signal(Signal::End(Ending { reason, text: end.text, elsewhere: false }))
+                Event::Signal(Signal::End(Ending {
+                    reason,
+                    text: end.text,
+                    elsewhere: false,
+                }))
             }
             (
                 Message::Propose(_)
@@ -179,7 +196,12 @@ impl Web {
                     }),
                 }
             }
-            self.say(line, What::Inform, Message::Candidates(candidates, ends), out);
+            self.say(
+                line,
+                What::Inform,
+                Message::Candidates(candidates, ends),
+                out,
+            );
         }
     }
 }

@@ -119,16 +119,20 @@ impl Service {
         !self.thread.is_finished()
     }
 
-    /// Closes all sockets and waits until that is done.
-    pub async fn stop(self) {
+    /// Closes all sockets, waits until that is done, and answers what was counted to the end.
+    pub async fn stop(self) -> Counters {
         let Self {
-            commands, thread, ..
+            commands,
+            thread,
+            counters,
+            ..
         } = self;
         drop(commands);
         let joined = tokio::task::spawn_blocking(|| thread.join()).await;
         if !matches!(joined, Ok(Ok(()))) {
             tracing::error!("The TURN thread ended with a panic");
         }
+        *counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

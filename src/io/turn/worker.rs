@@ -84,12 +84,12 @@ async fn serve(start: Start) -> io::Result<()> {
         tokio::select! {
             command = inbox.recv() => match command {
                 Some(Command::DropAllocations(username)) => worker.drop_allocations(&username),
-                None => return Ok(()),
+                None => {
+                    worker.publish(&counters);
+                    return Ok(());
+                }
             },
-            _ = second.tick() => {
-                let now = worker.state.borrow().server.counters();
-                *counters.lock().unwrap_or_else(PoisonError::into_inner) = now;
-            }
+            _ = second.tick() => worker.publish(&counters),
             _ = minute.tick() => {
                 let server = &mut worker.state.borrow_mut().server;
                 server.handle_wall_clock(Instant::now(), unix());
@@ -183,6 +183,11 @@ impl Worker {
         }
         self.drain(&mut state);
         more
+    }
+
+    fn publish(&self, counters: &Mutex<Counters>) {
+        let now = self.state.borrow().server.counters();
+        *counters.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
 
     fn drop_allocations(self: &Rc<Self>, username: &str) {

@@ -1,0 +1,46 @@
+# The one door: each line of `.ci/run` and of the README is one of these.
+
+CAMPANA := $(abspath $(or $(CARGO_TARGET_DIR),target)/release/campana)
+
+.PHONY: demo test interop web fmt lint doc setup release
+
+# A page to call from, with a private ejabberd, until Ctrl-C.
+demo: setup release tests/interop/node_modules/.stamp
+	CAMPANA_BIN=$(CAMPANA) node tests/interop/demo.mjs
+
+# Everything that shows that it works.
+test: setup web
+	@if cargo nextest --version >/dev/null 2>&1; \
+	then cargo nextest run --locked --no-fail-fast && cargo test --locked --doc; \
+	else cargo test --locked --no-fail-fast; fi
+	$(MAKE) --no-print-directory interop
+
+# Only the tests with real servers and clients; FILES="call_page_to_jingle.test.mjs" for some.
+interop: release tests/interop/node_modules/.stamp
+	CAMPANA_BIN=$(CAMPANA) node tests/interop/run.mjs $(FILES)
+
+release: web
+	cargo build --locked --release
+
+# The page; the binary holds it.
+web: web/node_modules/.stamp
+	cd web && npm run --silent build
+
+fmt:
+	cargo fmt
+
+lint: web
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cd web && npm run --silent check
+
+doc: web
+	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps --document-private-items
+
+# What Debian has of it, through apt.
+setup:
+	tests/interop/setup.sh
+
+%/node_modules/.stamp: %/package-lock.json
+	cd $* && npm ci --no-audit --no-fund --silent
+	touch $@

@@ -1,0 +1,178 @@
+//! `campana map`: the mapping by itself, from stdin to stdout.
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::jingle::{Jingle, Role, Sid};
+use crate::mapping::{self, Dialect, Kind, Limits, Report};
+use crate::sdp;
+use crate::xml::{self, Document, Element};
+
+/// What is mapped into what.
+#[derive(Debug, Args)]
+pub struct Map {
+    #[command(subcommand)]
+    way: Way,
+}
+
+#[derive(Debug, Subcommand)]
+enum Way {
+    /// Reads SDP, writes one <jingle/>
+    SdpToJingle(Options),
+    /// Reads <jingle/>, or an <iq/> that holds it, and writes SDP
+    JingleToSdp(Options),
+}
+
+#[derive(Debug, Args)]
+struct Options {
+    /// Whose description it is: the role of that party in the Jingle session
+    #[arg(long)]
+    role: RoleName,
+    /// Whether it is an offer or an answer
+    #[arg(long = "type")]
+    kind: KindName,
+    /// How the peer speaks; without it the peer is Campana itself and everything is kept
+    #[arg(long, value_parser = dialect)]
+    dialect: Option<&'static Dialect>,
+    /// List on stderr what was dropped and why
+    #[arg(long)]
+    explain: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum RoleName {
+    Initiator,
+    Responder,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum KindName {
+    Offer,
+    Answer,
+}
+
+/// Why the input was not mapped.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("the input is larger than {0} bytes")]
+    TooLong(usize),
+    #[error("the input is not UTF-8")]
+    Utf8,
+    #[error("the XML can not be read: {0}")]
+    Xml(#[from] xml::Error),
+    #[error("there is no <jingle xmlns='urn:xmpp:jingle:1'/> in the input")]
+    NoJingle,
+    #[error("{0}")]
+    Refused(#[from] mapping::Refusal),
+}
+
+/// Maps stdin to stdout.
+#[must_use]
+pub fn run(map: &Map) -> ExitCode {
+    let outcome = map.way.run(io::stdin().lock(), &mut io::stdout(), &mut io::stderr());
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell when stderr is closed.
+            writeln!(io::stderr(), "campana: {error}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Way {
+    fn run(
+        &self,
+        input: impl Read,
+        out: &mut impl Write,
+        explain: &mut impl Write,
+    ) -> Result<(), Error> {
+        let (Self::SdpToJingle(options) | Self::JingleToSdp(options)) = self;
+        let limits = Limits::default();
+        let (text, report) = match self {
+            Self::SdpToJingle(_) => {
+                let text = read(input, limits.sdp.bytes)?;
+                let text = str::from_utf8(&text).map_err(|_| Error::Utf8)?;
+                options.to_jingle(text, &limits)?
+            }
+            Self::JingleToSdp(_) => {
+                let xml_limits = xml::Limits::default();
+                let text = read(input, xml_limits.stanza_bytes)?;
+                let document = Document::parse(&text, "", &xml_limits)?;
+                options.to_sdp(&document, &limits)?
+            }
+        };
+        out.write_all(text.as_bytes())?;
+        out.flush()?;
+        if options.explain {
+            for dropped in &report.dropped {
+                writeln!(explain, "{dropped}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Options {
+    fn to_jingle(&self, text: &str, limits: &Limits) -> Result<(String, Report), Error> {
+        let session = sdp::Session::parse(text, &limits.sdp).map_err(mapping::Refusal::from)?;
+        let sid = Sid::new(session.origin.session_id.as_str()).ok_or(Error::NoJingle)?;
+        let (jingle, report) =
+            mapping::to_jingle(&session, sid, self.role(), self.kind(), self.dialect())?;
+        Ok((jingle.to_xml() + "\n", report))
+    }
+
+    fn to_sdp(&self, document: &Document, limits: &Limits) -> Result<(String, Report), Error> {
+        let element = find(document.root()).ok_or(Error::NoJingle)?;
+        let jingle =
+            Jingle::from_xml(element, &limits.jingle).map_err(mapping::Refusal::from)?;
+        let (session, report) =
+            mapping::to_sdp(&jingle, self.role(), self.kind(), self.dialect())?;
+        Ok((session.to_string(), report))
+    }
+
+    fn role(&self) -> Role {
+        match self.role {
+            RoleName::Initiator => Role::Initiator,
+            RoleName::Responder => Role::Responder,
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self.kind {
+            KindName::Offer => Kind::Offer,
+            KindName::Answer => Kind::Answer,
+        }
+    }
+
+    fn dialect(&self) -> &'static Dialect {
+        self.dialect.unwrap_or(&Dialect::STRICT)
+    }
+}
+
+/// The outermost `<jingle/>`.
+fn find(element: Element<'_>) -> Option<Element<'_>> {
+    if element.is("jingle", crate::jingle::session::NS) {
+        return Some(element);
+    }
+    element.children().find_map(find)
+}
+
+/// Everything there is to read, unless it is too much.
+fn read(input: impl Read, most: usize) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let cap = u64::try_from(most).unwrap_or(u64::MAX);
+    input.take(cap.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() > most { Err(Error::TooLong(most)) } else { Ok(bytes) }
+}
+
+fn dialect(name: &str) -> Result<&'static Dialect, String> {
+    Dialect::named(name).ok_or_else(|| {
+        let known: Vec<_> = Dialect::ALL.iter().map(|dialect| dialect.name).collect();
+        format!("one of {}", known.join(", "))
+    })
+}

@@ -1,0 +1,331 @@
+//! Requests and replies (RFC 6120 §8.2.3).
+
+use std::time::Instant;
+
+use jid::{BareJid, FullJid};
+
+use super::outbox::Purpose;
+use super::{Gateway, Inbound};
+use crate::address::Named;
+use crate::credentials::extdisco;
+use crate::disco::{self, Profile};
+use crate::jingle::{self, Jingle};
+use crate::mapping;
+use crate::stanza::{self, ErrorKind, StanzaError};
+use crate::web::{self, Device, Session};
+use crate::xml::{Element, Writer};
+
+/// How a request is answered.
+enum Answer {
+    /// An empty result.
+    Done,
+    /// A result with content.
+    With(String),
+    /// An error.
+    Error(StanzaError),
+    /// Not yet: the stanza waits for a roster.
+    Later,
+}
+
+impl From<Result<(), StanzaError>> for Answer {
+    fn from(result: Result<(), StanzaError>) -> Self {
+        result.map_or_else(Self::Error, |()| Self::Done)
+    }
+}
+
+impl Gateway {
+    pub(super) fn handle_iq(&mut self, now: Instant, inbound: &Inbound<'_>) {
+        let root = inbound.document.root();
+        let id = root.attr("id").filter(|id| !id.is_empty());
+        let set = match (root.attr("type"), id) {
+            (Some("get"), Some(_)) => false,
+            (Some("set"), Some(_)) => true,
+            (Some("result"), Some(id)) => return self.handle_reply(now, inbound, id, None),
+            (Some("error"), Some(id)) => {
+                let condition = stanza::error_condition(root);
+                return self.handle_reply(now, inbound, id, Some(condition));
+            }
+            // RFC 6120 §8.2.3: no id, or no legal type.
+            (Some("result" | "error"), None) => return,
+            _ => {
+                let error = StanzaError::bad_request("an iq needs an id and a legal type");
+                let from = inbound.from.as_str();
+                return self.send(stanza::error("iq", inbound.to, from, id, &error));
+            }
+        };
+        let id = id.unwrap_or_default();
+        let key = set.then(|| self.recent.key(root));
+        if let Some(reply) = key.and_then(|key| self.recent.get(now, key)) {
+            let reply = reply.to_owned();
+            return self.send(reply);
+        }
+        let mark = self.outbox.mark();
+        let mut children = root.children();
+        let answer = match (children.next(), children.next()) {
+            (Some(payload), None) => self.request(now, inbound, set, payload),
+            // RFC 6120 §8.2.3: exactly one child.
+            _ => Answer::Error(StanzaError::bad_request(
+                "an iq of this type holds one element",
+            )),
+        };
+        let (own, peer) = (inbound.to, inbound.from.as_str());
+        let reply = match answer {
+            Answer::Done => stanza::result(own, peer, id),
+            Answer::With(content) => content,
+            Answer::Error(error) => stanza::error("iq", own, peer, Some(id), &error),
+            Answer::Later => return,
+        };
+        if let Some(key) = key {
+            self.recent.put(now, key, reply.clone());
+        }
+        self.outbox.insert(mark, reply);
+    }
+
+    fn request(
+        &mut self,
+        now: Instant,
+        inbound: &Inbound<'_>,
+        set: bool,
+        payload: Element<'_>,
+    ) -> Answer {
+        match &inbound.named {
+            Named::Service => self.request_of_service(now, inbound, set, payload),
+            Named::Person(person) => {
+                let asker = inbound.from.to_bare();
+                if !self.calls.joins(person, &asker) {
+                    match self.decide_or_park(now, inbound, person) {
+                        Some(true) => {}
+                        Some(false) => return Answer::Error(StanzaError::service_unavailable()),
+                        None => return Answer::Later,
+                    }
+                }
+                self.request_of_person(now, inbound, person, set, payload)
+            }
+            Named::Reserved => Answer::Error(StanzaError::service_unavailable()),
+        }
+    }
+
+    fn request_of_service(
+        &mut self,
+        now: Instant,
+        inbound: &Inbound<'_>,
+        set: bool,
+        payload: Element<'_>,
+    ) -> Answer {
+        let result = |write: &dyn Fn(&mut Writer)| Answer::With(result_with(inbound, write));
+        match (payload.ns(), payload.name(), set) {
+            (disco::NS_INFO, "query", false) => {
+                let profile = Profile::service(!self.config.ice.is_empty());
+                info_answer(inbound, payload, &profile)
+            }
+            (disco::NS_ITEMS, "query", false) => result(&|writer| {
+                writer.leaf("query", disco::NS_ITEMS, "");
+            }),
+            (NS_PING, "ping", false) => Answer::Done,
+            (web::NS, "device", _) => self.device_asked(inbound, set, payload),
+            (web::NS, ..) => Answer::Error(StanzaError::not_implemented()),
+            _ => match extdisco::Query::read(payload) {
+                Some(query) if !set => self.ice_servers(now, inbound, &query),
+                _ => Answer::Error(StanzaError::service_unavailable()),
+            },
+        }
+    }
+
+    /// An app asks whether it is known (get), or makes itself known (set).
+    fn device_asked(&mut self, inbound: &Inbound<'_>, set: bool, payload: Element<'_>) -> Answer {
+        let Ok(jid) = inbound.from.clone().try_into_full() else {
+            return Answer::Error(StanzaError::bad_request("a device has a full JID"));
+        };
+        if set {
+            return match Device::read(payload) {
+                Some(device) => self.announced(&jid, device).into(),
+                None => Answer::Error(StanzaError::bad_request("not a device")),
+            };
+        }
+        match self.clients.registry.device(&jid) {
+            Some(device) => Answer::With(result_with(inbound, &|writer| device.write(writer))),
+            None => Answer::Error(
+                StanzaError::new(ErrorKind::Cancel, "item-not-found")
+                    .with_text("this device has not announced itself"),
+            ),
+        }
+    }
+
+    /// XEP-0215. Only to devices of people whom this server serves.
+    fn ice_servers(&self, now: Instant, inbound: &Inbound<'_>, query: &extdisco::Query) -> Answer {
+        let from = &inbound.from;
+        let is_person = from.node().is_some() && from.resource().is_some();
+        if !is_person
+            || self.config.ice.is_empty()
+            || !self.config.grants_credentials(from.domain().as_str())
+        {
+            return Answer::Error(StanzaError::service_unavailable());
+        }
+        let expires = self.unix(now) + self.config.credential_ttl;
+        let person = from.to_bare();
+        Answer::With(result_with(inbound, &|writer| {
+            query.write_answer(&self.config.ice, person.as_str(), expires, writer);
+        }))
+    }
+
+    fn request_of_person(
+        &mut self,
+        now: Instant,
+        inbound: &Inbound<'_>,
+        person: &BareJid,
+        set: bool,
+        payload: Element<'_>,
+    ) -> Answer {
+        match (payload.ns(), payload.name(), set) {
+            (jingle::session::NS, "jingle", true) => {
+                self.jingle(now, inbound, person, payload).into()
+            }
+            (web::NS, "session", true) => self.session(now, inbound, person, payload).into(),
+            (disco::NS_INFO, "query", false) => {
+                // Whoever is in a call with her sees the features that it needs.
+                let media = if self.calls.joins(person, &inbound.from.to_bare()) {
+                    web::Media::BOTH
+                } else {
+                    self.media_of(person)
+                };
+                info_answer(inbound, payload, &Profile::person(media))
+            }
+            (disco::NS_ITEMS, "query", false) => Answer::With(result_with(inbound, &|writer| {
+                writer.leaf("query", disco::NS_ITEMS, "");
+            })),
+            (NS_PING, "ping", false) => Answer::Done,
+            _ => Answer::Error(StanzaError::service_unavailable()),
+        }
+    }
+
+    fn jingle(
+        &mut self,
+        now: Instant,
+        inbound: &Inbound<'_>,
+        person: &BareJid,
+        payload: Element<'_>,
+    ) -> Result<(), StanzaError> {
+        let from = full(inbound)?;
+        let limits = mapping::Limits::default().jingle;
+        let payload = Jingle::from_xml(payload, &limits)
+            .map_err(|error| StanzaError::bad_request(error.to_string()))?;
+        if payload.action == jingle::Action::SessionInitiate {
+            self.refuse_new_calls(person, &from)?;
+        }
+        let (out, clients) = (&mut self.outbox, &self.clients);
+        self.calls
+            .handle_jingle(now, &from, person, inbound.to, &payload, out, clients)
+    }
+
+    fn session(
+        &mut self,
+        now: Instant,
+        inbound: &Inbound<'_>,
+        person: &BareJid,
+        payload: Element<'_>,
+    ) -> Result<(), StanzaError> {
+        let from = full(inbound)?;
+        let session =
+            Session::read(payload).map_err(|e| StanzaError::bad_request(e.to_string()))?;
+        // Whoever speaks the protocol is a device, whether or not its announcement arrived.
+        if self.clients.has_web(&from).is_none() {
+            self.announced(
+                &from,
+                Device {
+                    media: web::Media::BOTH,
+                    bundle_max: false,
+                },
+            )?;
+        }
+        if matches!(session.message, web::Message::Offer(_)) {
+            self.refuse_new_calls(person, &from)?;
+        }
+        self.calls
+            .handle_web(now, &from, person, session, &mut self.outbox, &self.clients)
+    }
+
+    /// While the service stops, only calls that live go on.
+    fn refuse_new_calls(&self, person: &BareJid, from: &FullJid) -> Result<(), StanzaError> {
+        if self.drain_until.is_some() && !self.calls.joins(person, &from.to_bare()) {
+            return Err(StanzaError::new(ErrorKind::Wait, "resource-constraint")
+                .with_text("the service is being restarted"));
+        }
+        Ok(())
+    }
+
+    fn handle_reply(&mut self, now: Instant, inbound: &Inbound<'_>, id: &str, error: Option<&str>) {
+        // ATTACKS: a reply that nobody asked for is dropped without a word.
+        let Some(purpose) = self.outbox.reply(&inbound.from, id) else {
+            return;
+        };
+        let payload = inbound
+            .document
+            .root()
+            .children()
+            .next()
+            .filter(|_| error.is_none());
+        match purpose {
+            Purpose::Call(request) => {
+                self.calls
+                    .handle_reply(now, request, error, &mut self.outbox, &self.clients);
+            }
+            Purpose::Caps(jid, caps) => {
+                let query = payload.filter(|query| query.is("query", disco::NS_INFO));
+                self.clients.learned(&jid, &caps, query);
+                self.tell_watchers(&jid.to_bare());
+            }
+            Purpose::Roster(person) => self.roster_known(now, &person, payload),
+            Purpose::Device(jid) => {
+                let gone = matches!(
+                    error,
+                    Some("service-unavailable" | "recipient-unavailable" | "item-not-found")
+                );
+                if gone {
+                    self.offline(now, &jid.into());
+                }
+            }
+        }
+    }
+
+    pub(super) fn handle_no_reply(&mut self, now: Instant, purpose: Purpose) {
+        match purpose {
+            Purpose::Call(request) => {
+                self.calls
+                    .handle_no_reply(now, request, &mut self.outbox, &self.clients);
+            }
+            Purpose::Caps(jid, caps) => self.clients.learned(&jid, &caps, None),
+            Purpose::Roster(person) => self.roster_known(now, &person, None),
+            Purpose::Device(_) => {}
+        }
+    }
+}
+
+fn full(inbound: &Inbound<'_>) -> Result<FullJid, StanzaError> {
+    inbound
+        .from
+        .clone()
+        .try_into_full()
+        .map_err(|_| StanzaError::bad_request("calls are made from a full JID"))
+}
+
+fn result_with(inbound: &Inbound<'_>, write: &dyn Fn(&mut Writer)) -> String {
+    let id = inbound.document.root().attr("id");
+    let mut writer = stanza::open("iq", Some("result"), inbound.to, inbound.from.as_str(), id);
+    write(&mut writer);
+    writer.finish()
+}
+
+fn info_answer(inbound: &Inbound<'_>, query: Element<'_>, profile: &Profile) -> Answer {
+    let node = query.attr("node");
+    if node.is_some_and(|node| !profile.answers(node)) {
+        return Answer::Error(StanzaError::new(ErrorKind::Cancel, "item-not-found"));
+    }
+    Answer::With(result_with(inbound, &|writer| {
+        writer.open("query", disco::NS_INFO).opt_attr("node", node);
+        profile.write_info(writer);
+        writer.close();
+    }))
+}
+
+/// XEP-0199 §4.
+const NS_PING: &str = "urn:xmpp:ping";

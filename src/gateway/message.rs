@@ -1,0 +1,87 @@
+//! Messages: Jingle Message Initiation, privileges, and what nobody reads.
+
+use std::time::Instant;
+
+use super::{Gateway, Inbound};
+use crate::address::Named;
+use crate::jingle::message::{Message, Step};
+use crate::stanza::{self, StanzaError};
+
+impl Gateway {
+    pub(super) fn handle_message(&mut self, now: Instant, inbound: &Inbound<'_>) {
+        let root = inbound.document.root();
+        let kind = root.attr("type");
+        let person = match &inbound.named {
+            Named::Person(person) => person,
+            Named::Service => return self.privileges(inbound),
+            Named::Reserved => return,
+        };
+        let Some(message) = Message::of(root) else {
+            // RFC 6121 §8.5.1: a chat with an address behind which nobody reads.
+            let wants_answer = matches!(kind, None | Some("chat" | "normal"));
+            if wants_answer && root.child("body", root.ns()).is_some() {
+                let error = StanzaError::service_unavailable();
+                let (own, peer) = (inbound.to, inbound.from.as_str());
+                self.send(stanza::error("message", own, peer, root.attr("id"), &error));
+            }
+            return;
+        };
+        if kind == Some("error") {
+            let (calls, out) = (&mut self.calls, &mut self.outbox);
+            return calls.handle_bounce(now, &inbound.from, person, &message, out, &self.clients);
+        }
+        let Ok(from) = inbound.from.clone().try_into_full() else {
+            return;
+        };
+        if matches!(message.step, Step::Propose(_)) {
+            // A propose that the server kept for later is a call that is over.
+            if root.child("delay", NS_DELAY).is_some() || self.drain_until.is_some() {
+                return;
+            }
+            // Whoever may not call hears nothing.
+            if !self.calls.joins(person, &from.to_bare())
+                && self.decide_or_park(now, inbound, person) != Some(true)
+            {
+                return;
+            }
+        }
+        self.calls.handle_message(
+            now,
+            &from,
+            person,
+            &message,
+            &mut self.outbox,
+            &self.clients,
+        );
+    }
+
+    /// XEP-0356 §4.1: a server tells what it lets us do for its own people.
+    fn privileges(&mut self, inbound: &Inbound<'_>) {
+        let from = &inbound.from;
+        if from.node().is_some() || from.resource().is_some() {
+            return;
+        }
+        for ns in NS_PRIVILEGE {
+            let Some(privilege) = inbound.document.root().child("privilege", ns) else {
+                continue;
+            };
+            let reads_rosters = privilege.children().any(|perm| {
+                perm.attr("access") == Some("roster")
+                    && matches!(perm.attr("type"), Some("get" | "both"))
+            });
+            let domain = from.domain().as_str().to_owned();
+            if reads_rosters && self.rosters.len() < MAX_DOMAINS {
+                self.rosters.insert(domain);
+            } else {
+                self.rosters.remove(&domain);
+            }
+        }
+    }
+}
+
+/// XEP-0356 in the version of ejabberd 23 and in today's.
+const NS_PRIVILEGE: [&str; 2] = ["urn:xmpp:privilege:1", "urn:xmpp:privilege:2"];
+/// XEP-0203.
+const NS_DELAY: &str = "urn:xmpp:delay";
+/// Domains that may grant us something.
+const MAX_DOMAINS: usize = 1_000;

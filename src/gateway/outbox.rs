@@ -1,0 +1,208 @@
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use jid::{BareJid, FullJid, Jid};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tracing::warn;
+
+use crate::call::{Request, Sink};
+use crate::presence::CapsRef;
+use crate::stanza;
+use crate::xml::Writer;
+
+/// Stanzas on their way out, and requests whose reply is awaited.
+///
+/// Requests that were under way when the link broke are sent once more when it is back: nobody can
+/// tell whether they arrived, and whoever got them twice sees the same id twice.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    queue: VecDeque<Entry>,
+    pending: HashMap<Key, Pending>,
+    deadlines: BTreeSet<(Instant, Key)>,
+    rng: StdRng,
+    next: u64,
+    limits: super::Limits,
+    timeout: Duration,
+    /// The time of the input under way.
+    pub(super) now: Instant,
+}
+
+/// What a request of ours was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It belongs to a call.
+    Call(Request),
+    /// What stands behind a client's caps.
+    Caps(FullJid, CapsRef),
+    /// A person's roster.
+    Roster(BareJid),
+    /// Whether a browser app is still there.
+    Device(FullJid),
+}
+
+#[derive(Debug)]
+enum Entry {
+    Stanza(String),
+    Request(Key),
+}
+
+/// Receiver and id: a reply is ours only if both are right.
+type Key = (String, String);
+
+#[derive(Debug)]
+struct Pending {
+    purpose: Purpose,
+    deadline: Instant,
+    text: String,
+    order: u64,
+    sent: bool,
+}
+
+impl Outbox {
+    pub(super) fn new(
+        now: Instant,
+        seed: [u8; 32],
+        limits: super::Limits,
+        timeout: Duration,
+    ) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            pending: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            rng: StdRng::from_seed(seed),
+            next: 0,
+            limits,
+            timeout,
+            now,
+        }
+    }
+
+    /// Sends an IQ of this type.
+    pub(super) fn ask(
+        &mut self,
+        purpose: Purpose,
+        kind: &str,
+        from: &str,
+        to: &str,
+        write: &dyn Fn(&mut Writer),
+    ) {
+        if self.pending.len() >= self.limits.pending_iqs {
+            warn!("Too many requests wait for a reply; one was not sent");
+            return;
+        }
+        // Ids never repeat, also not across restarts: 128 random bits.
+        let bits: [u8; 16] = self.rng.random();
+        let id = data_encoding::BASE32_NOPAD
+            .encode(&bits)
+            .to_ascii_lowercase();
+        let mut writer = stanza::open("iq", Some(kind), from, to, Some(&id));
+        write(&mut writer);
+        let key = (to.to_owned(), id);
+        let deadline = self.now + self.timeout;
+        self.next += 1;
+        let pending = Pending {
+            purpose,
+            deadline,
+            text: writer.finish(),
+            order: self.next,
+            sent: false,
+        };
+        self.deadlines.insert((deadline, key.clone()));
+        self.pending.insert(key.clone(), pending);
+        self.push(Entry::Request(key));
+    }
+
+    /// A reply arrived: what it is for, if it is one of ours.
+    pub(super) fn reply(&mut self, from: &Jid, id: &str) -> Option<Purpose> {
+        let key = (from.as_str().to_owned(), id.to_owned());
+        let pending = self.pending.remove(&key)?;
+        self.deadlines.remove(&(pending.deadline, key));
+        Some(pending.purpose)
+    }
+
+    /// A request whose reply did not come in time.
+    pub(super) fn overdue(&mut self) -> Option<Purpose> {
+        let (deadline, _) = self.deadlines.first()?;
+        if *deadline > self.now {
+            return None;
+        }
+        let (_, key) = self.deadlines.pop_first()?;
+        self.pending.remove(&key).map(|pending| pending.purpose)
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Where a stanza would stand that is sent now; see [`Self::insert`].
+    pub(super) fn mark(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Sends a stanza before those that were sent since the mark was taken: a request is
+    /// acknowledged before anything that follows from it.
+    pub(super) fn insert(&mut self, mark: usize, stanza: String) {
+        self.queue
+            .insert(mark.min(self.queue.len()), Entry::Stanza(stanza));
+    }
+
+    /// The next stanza to be written to the link.
+    pub(super) fn pop(&mut self) -> Option<String> {
+        loop {
+            match self.queue.pop_front()? {
+                Entry::Stanza(stanza) => return Some(stanza),
+                Entry::Request(key) => {
+                    if let Some(pending) = self.pending.get_mut(&key) {
+                        pending.sent = true;
+                        return Some(pending.text.clone());
+                    }
+                }
+            }
+        }
+    }
+
+    /// The link is back: what was under way is sent again, first.
+    pub(super) fn resend(&mut self) {
+        let mut again: Vec<_> = self
+            .pending
+            .iter_mut()
+            .filter_map(|(key, pending)| {
+                std::mem::take(&mut pending.sent).then(|| (pending.order, key.clone()))
+            })
+            .collect();
+        again.sort_unstable();
+        for (_, key) in again.into_iter().rev() {
+            self.queue.push_front(Entry::Request(key));
+        }
+        // Nobody could have replied meanwhile.
+        let all: Vec<_> = std::mem::take(&mut self.deadlines)
+            .into_iter()
+            .map(|(_, key)| key)
+            .collect();
+        for key in all {
+            if let Some(pending) = self.pending.get_mut(&key) {
+                pending.deadline = self.now + self.timeout;
+                self.deadlines.insert((pending.deadline, key));
+            }
+        }
+    }
+
+    fn push(&mut self, entry: Entry) {
+        if self.queue.len() >= self.limits.queued_stanzas {
+            warn!("Too many stanzas wait for the link; the oldest was dropped");
+            self.queue.pop_front();
+        }
+        self.queue.push_back(entry);
+    }
+}
+
+impl Sink for Outbox {
+    fn send(&mut self, stanza: String) {
+        self.push(Entry::Stanza(stanza));
+    }
+
+    fn request(&mut self, request: Request, from: &str, to: &str, write: &dyn Fn(&mut Writer)) {
+        self.ask(Purpose::Call(request), "set", from, to, write);
+    }
+}

@@ -1,0 +1,1 @@
+//! The gateway as its peers see it, in virtual time.

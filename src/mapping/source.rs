@@ -1,0 +1,135 @@
+//! Sources and the streams they belong to: XEP-0339; `a=msid` (RFC 8830) has no XEP.
+
+use crate::jingle::rtp::{Description, Parameter, Stream};
+use crate::jingle::ssma::{Source, SourceGroup};
+use crate::sdp::{Attribute, ByteString, Msid, Ssrc, SsrcGroup, Token, Word};
+
+use super::{Dialect, Report, Why};
+
+/// What the lines of a section say about its sources.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lines<'a> {
+    pub(super) ssrcs: Vec<&'a Ssrc>,
+    pub(super) groups: Vec<&'a SsrcGroup>,
+    pub(super) msids: Vec<&'a Msid>,
+}
+
+impl Lines<'_> {
+    /// Fills in the sources. An `a=msid` goes into every source, which is where all clients look
+    /// for it; `false` when there is no source to take it.
+    pub(super) fn to_jingle(
+        &self,
+        description: &mut Description,
+        dialect: &Dialect,
+        section: &str,
+        report: &mut Report,
+    ) -> bool {
+        let sources = &mut description.sources;
+        for line in &self.ssrcs {
+            if !sources.iter().any(|source| source.ssrc == line.id) {
+                sources.push(Source { ssrc: line.id, parameters: Vec::new() });
+            }
+            let Some(source) = sources.iter_mut().find(|source| source.ssrc == line.id) else {
+                continue;
+            };
+            let value = line.value.as_ref().map(|value| value.trim().to_owned());
+            match line.name.as_str() {
+                "msid" if !self.msids.is_empty() => {}
+                "mslabel" | "label" => {
+                    report.note(Some(section), format!("ssrc {}", line.name), Why::Meaningless);
+                }
+                _ if dialect.values_required && value.as_deref().is_none_or(str::is_empty) => {
+                    report.note(Some(section), format!("ssrc {}", line.name), Why::Dialect);
+                }
+                name => source.parameters.push(Parameter { name: name.to_owned(), value }),
+            }
+        }
+        for source in sources.iter_mut() {
+            source.parameters.extend(
+                self.msids.iter().map(|msid| Parameter::new("msid", msid.to_string())),
+            );
+        }
+        description.source_groups.extend(self.groups.iter().map(|group| SourceGroup {
+            semantics: group.semantics.as_str().to_owned(),
+            ssrcs: group.ssrcs.clone(),
+        }));
+        if dialect.streams {
+            description.streams.extend(self.msids.iter().map(|msid| Stream {
+                id: msid.stream.as_str().to_owned(),
+                track: msid.track.as_ref().map(|track| track.as_str().to_owned()),
+            }));
+        }
+        !description.sources.is_empty() || self.msids.is_empty() || dialect.streams
+    }
+}
+
+/// The streams that a description names, in the order of first mention.
+pub(super) fn msids(description: &Description) -> Vec<Msid> {
+    let mut msids: Vec<Msid> = Vec::new();
+    let streams = description.streams.iter().filter_map(|stream| {
+        Some(Msid {
+            stream: Word::new(&stream.id).ok()?,
+            track: stream.track.as_deref().and_then(|track| Word::new(track).ok()),
+        })
+    });
+    let parameters = description
+        .sources
+        .iter()
+        .flat_map(|source| &source.parameters)
+        .filter(|parameter| parameter.name == "msid")
+        .filter_map(|parameter| msid(parameter.value.as_deref()?));
+    for msid in streams.chain(parameters) {
+        if !msids.contains(&msid) {
+            msids.push(msid);
+        }
+    }
+    msids
+}
+
+/// Writes `a=ssrc-group` and `a=ssrc`.
+pub(super) fn to_sdp(
+    description: &Description,
+    section: &str,
+    report: &mut Report,
+    out: &mut Vec<Attribute>,
+) {
+    for group in &description.source_groups {
+        match Token::new(&group.semantics) {
+            Ok(semantics) => out.push(Attribute::SsrcGroup(SsrcGroup {
+                semantics,
+                ssrcs: group.ssrcs.clone(),
+            })),
+            Err(_) => report.note(Some(section), "ssrc-group", Why::Malformed),
+        }
+    }
+    for source in &description.sources {
+        for parameter in &source.parameters {
+            match line(source.ssrc, parameter) {
+                Some(line) => out.push(Attribute::Ssrc(line)),
+                None => report.note(Some(section), "ssrc", Why::Malformed),
+            }
+        }
+    }
+}
+
+fn line(id: u32, parameter: &Parameter) -> Option<Ssrc> {
+    let value = match parameter.value.as_deref() {
+        // A blank at the end of an msid breaks clients.
+        Some(value) if parameter.name == "msid" => Some(msid(value)?.to_string()),
+        Some("") | None => None,
+        Some(value) => Some(value.trim().to_owned()),
+    };
+    Some(Ssrc {
+        id,
+        name: Token::new(&parameter.name).ok()?,
+        value: value.map(|value| ByteString::new(&value)).transpose().ok()?,
+    })
+}
+
+fn msid(text: &str) -> Option<Msid> {
+    let mut words = text.split_ascii_whitespace();
+    Some(Msid {
+        stream: Word::new(words.next()?).ok()?,
+        track: words.next().map(Word::new).transpose().ok()?,
+    })
+}

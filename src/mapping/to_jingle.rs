@@ -1,0 +1,410 @@
+//! SDP to Jingle: the session and its sections.
+
+use crate::jingle::grouping::Group;
+use crate::jingle::rtp::{Bandwidth, Description};
+use crate::jingle::{Action, Content, Jingle, Role, Sid, Transport, extra};
+use crate::sdp::{self, Attribute, Direction, Media};
+
+use super::{
+    Dialect, Kind, Refusal, Report, Why, direction, extra as carried, hdrext, payload, source,
+    transport,
+};
+
+/// Maps a description by itself: the contents of the action that goes with the role of its owner.
+/// Names of contents are the mids of the sections.
+///
+/// # Errors
+/// When a section has no DTLS or no ICE, or nothing is left to be said.
+pub fn to_jingle(
+    description: &sdp::Session,
+    sid: Sid,
+    owner: Role,
+    kind: Kind,
+    dialect: &Dialect,
+) -> Result<(Jingle, Report), Refusal> {
+    let (action, creator) = match (kind, owner) {
+        (Kind::Offer, Role::Initiator) => (Action::SessionInitiate, owner),
+        (Kind::Offer, Role::Responder) => (Action::ContentAdd, owner),
+        (Kind::Answer, Role::Responder) => (Action::SessionAccept, owner.other()),
+        (Kind::Answer, Role::Initiator) => (Action::ContentAccept, owner.other()),
+    };
+    let names = names(description, creator, dialect);
+    let mut report = Report::default();
+    let mapped = sections(description, &names, owner, kind, dialect, &mut report)?;
+    let mut jingle = Jingle::new(action, sid);
+    jingle.contents = mapped.contents.into_iter().map(|(_, content)| content).collect();
+    jingle.groups = mapped.groups;
+    jingle.extra = mapped.extra;
+    Ok((jingle, report))
+}
+
+/// What a section is called on the Jingle side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Name {
+    pub(super) creator: Role,
+    pub(super) name: String,
+}
+
+/// A description in Jingle's words.
+#[derive(Debug)]
+pub(super) struct Mapped {
+    /// With the index of the section.
+    pub(super) contents: Vec<(usize, Content)>,
+    pub(super) groups: Vec<Group>,
+    pub(super) extra: Option<extra::SessionExtra>,
+}
+
+/// Names for the sections: the mid, or the index where there is none.
+pub(super) fn names(description: &sdp::Session, creator: Role, dialect: &Dialect) -> Vec<Name> {
+    let mut names: Vec<Name> = Vec::with_capacity(description.media.len());
+    for (index, media) in description.media.iter().enumerate() {
+        let mut name = media.mid().map_or_else(|| index.to_string(), |mid| mid.as_str().to_owned());
+        if dialect.short_names && name.len() > SHORT {
+            name = format!("content{index}");
+        }
+        while names.iter().any(|own| own.name == name) {
+            name.push('_');
+        }
+        names.push(Name { creator, name });
+    }
+    names
+}
+
+/// Maps every section that is not rejected.
+///
+/// # Errors
+/// When a section has no DTLS or no ICE.
+pub(super) fn sections(
+    description: &sdp::Session,
+    names: &[Name],
+    owner: Role,
+    kind: Kind,
+    dialect: &Dialect,
+    report: &mut Report,
+) -> Result<Mapped, Refusal> {
+    let gathered: Vec<Lines<'_>> = description
+        .media
+        .iter()
+        .zip(names)
+        .map(|(media, name)| Lines::of(description, media, dialect, &name.name, report))
+        .collect();
+    let tags = tags(description);
+    let mut contents = Vec::with_capacity(description.media.len());
+    let mut session = extra::SessionExtra::default();
+    for (index, ((media, name), mut lines)) in
+        description.media.iter().zip(names).zip(gathered.iter().cloned()).enumerate()
+    {
+        if media.is_rejected() {
+            session.sections.push(rejected(index, media));
+            continue;
+        }
+        if !media.is_rtp() && !dialect.data {
+            report.note(Some(&name.name), "data channels", Why::Dialect);
+            session.sections.push(rejected(index, media));
+            continue;
+        }
+        if let Some(tag) = tags.get(index).copied().flatten().and_then(|tag| gathered.get(tag)) {
+            lines.transport.complete(&tag.transport);
+        }
+        contents.push((index, lines.content(media, name, owner, kind, dialect, report)?));
+    }
+    let groups = groups(description, names, &contents, dialect, report);
+    for attribute in &description.attributes {
+        if attribute_is_ours(attribute) {
+            continue;
+        }
+        if dialect.extension {
+            carried::push(attribute, &mut session.attributes, None, report);
+        } else {
+            report.note(None, attribute.name(), Why::NoPlace);
+        }
+    }
+    let extra = Some(session).filter(|extra| dialect.extension && !extra.is_empty());
+    Ok(Mapped { contents, groups, extra })
+}
+
+/// The index of the BUNDLE tag for every section that is in a group (RFC 9143 §7.2.1).
+pub(super) fn tags(description: &sdp::Session) -> Vec<Option<usize>> {
+    let index =
+        |mid: &str| description.media.iter().position(|m| m.mid().is_some_and(|own| **own == *mid));
+    let mut tags = vec![None; description.media.len()];
+    for group in description.groups().filter(|group| group.semantics.as_str() == "BUNDLE") {
+        let Some(tag) = group.mids.iter().find_map(|mid| {
+            index(mid).filter(|i| description.media.get(*i).is_some_and(|m| !m.is_rejected()))
+        }) else {
+            continue;
+        };
+        for member in group.mids.iter().filter_map(|mid| index(mid)) {
+            if let Some(slot) = tags.get_mut(member) {
+                *slot = Some(tag);
+            }
+        }
+    }
+    tags
+}
+
+/// What the attributes of one section say, those of the session level included.
+#[derive(Clone, Debug, Default)]
+struct Lines<'a> {
+    direction: Option<Direction>,
+    payloads: payload::Lines<'a>,
+    sources: source::Lines<'a>,
+    transport: transport::Lines<'a>,
+    extensions: Vec<&'a sdp::ExtMap>,
+    allow_mixed: bool,
+    rtcp_mux: bool,
+    rtcp_rsize: bool,
+    categories: Vec<String>,
+    extra: Vec<extra::Attribute>,
+}
+
+impl<'a> Lines<'a> {
+    fn of(
+        session: &'a sdp::Session,
+        media: &'a Media,
+        dialect: &Dialect,
+        section: &str,
+        report: &mut Report,
+    ) -> Self {
+        let mut lines = Self::default();
+        for attribute in &media.attributes {
+            lines.add(attribute, dialect, section, report);
+        }
+        // RFC 8866 §5.13: what the session level says holds for every section that does not say
+        // otherwise. Firefox writes its fingerprints there.
+        for attribute in session.attributes.iter().filter(|own| is_inherited(own, media.is_rtp())) {
+            let kind = std::mem::discriminant(attribute);
+            if !media.attributes.iter().any(|own| std::mem::discriminant(own) == kind) {
+                lines.add(attribute, dialect, section, report);
+            }
+        }
+        lines
+    }
+
+    fn add(
+        &mut self,
+        attribute: &'a Attribute,
+        dialect: &Dialect,
+        section: &str,
+        report: &mut Report,
+    ) {
+        match attribute {
+            Attribute::Candidate(candidate) => self.transport.candidates.push(candidate),
+            Attribute::Content(names) => {
+                self.categories.extend(names.iter().map(|name| name.as_str().to_owned()));
+            }
+            Attribute::Crypto(_) => report.note(Some(section), "crypto", Why::Unsafe),
+            Attribute::Direction(direction) => self.direction = Some(*direction),
+            Attribute::ExtMap(map) => self.extensions.push(map),
+            Attribute::ExtMapAllowMixed => self.allow_mixed = true,
+            Attribute::Feedback(feedback) => self.payloads.feedback.push(feedback),
+            Attribute::Fingerprint(own) => self.transport.fingerprints.push(own),
+            Attribute::Fmtp(fmtp) => match fmtp.format.parse() {
+                Ok(id) => self.payloads.fmtps.push((id, fmtp)),
+                Err(_) => report.note(Some(section), "fmtp", Why::Malformed),
+            },
+            Attribute::IceOptions(options) => {
+                self.transport.options.extend(options);
+                let rest: Vec<_> = self.transport.unplaced().cloned().collect();
+                if !rest.is_empty() {
+                    self.carry(&Attribute::IceOptions(rest), dialect, section, report);
+                }
+            }
+            Attribute::IcePwd(pwd) => self.transport.pwd = Some(pwd),
+            Attribute::IceUfrag(ufrag) => self.transport.ufrag = Some(ufrag),
+            Attribute::MaxPtime(time) => self.payloads.max_ptime = Some(time),
+            Attribute::Msid(msid) => self.sources.msids.push(msid),
+            Attribute::Ptime(time) => self.payloads.ptime = Some(time),
+            Attribute::RtcpMux => self.rtcp_mux = true,
+            Attribute::RtcpRsize => self.rtcp_rsize = true,
+            Attribute::RtpMap(map) => self.payloads.maps.push(map),
+            Attribute::SctpMap(map) => self.transport.sctp_map = Some(map),
+            Attribute::SctpPort(port) => self.transport.sctp_port = Some(*port),
+            Attribute::Setup(setup) => self.transport.setup = Some(*setup),
+            Attribute::Ssrc(ssrc) => self.sources.ssrcs.push(ssrc),
+            Attribute::SsrcGroup(group) => self.sources.groups.push(group),
+            // They have their place elsewhere.
+            Attribute::Group(_) | Attribute::Mid(_) => {}
+            Attribute::BundleOnly
+            | Attribute::EndOfCandidates
+            | Attribute::IceLite
+            | Attribute::MaxMessageSize(_)
+            | Attribute::Other { .. }
+            | Attribute::Rid(_)
+            | Attribute::Simulcast(_) => self.carry(attribute, dialect, section, report),
+        }
+    }
+
+    fn carry(
+        &mut self,
+        attribute: &Attribute,
+        dialect: &Dialect,
+        section: &str,
+        report: &mut Report,
+    ) {
+        if dialect.extension {
+            carried::push(attribute, &mut self.extra, Some(section), report);
+        } else {
+            report.note(Some(section), attribute.name(), Why::NoPlace);
+        }
+    }
+
+    fn content(
+        mut self,
+        media: &Media,
+        name: &Name,
+        owner: Role,
+        kind: Kind,
+        dialect: &Dialect,
+        report: &mut Report,
+    ) -> Result<Content, Refusal> {
+        let section = name.name.as_str();
+        let mut content = Content::new(name.creator, name.name.clone());
+        let said = self.direction.unwrap_or(Direction::SendRecv);
+        content.senders = Some(direction::senders(said, dialect.write_as(owner)));
+        let mut ice = self.transport.to_jingle(kind, dialect, section, report)?;
+        let mut extra = extra::SectionExtra::default();
+        if media.is_rtp() {
+            let description = self.description(media, section, owner, dialect, report);
+            content.description = Some(crate::jingle::Description::Rtp(Box::new(description)));
+            if media.protocol.as_str() != RTP {
+                extra.protocol = Some(media.protocol.as_str().to_owned());
+            }
+        } else {
+            content.description = Some(crate::jingle::Description::Data);
+            if media.is_sctp() {
+                ice.sctp = Some(self.transport.sctp(&media.formats));
+            } else {
+                extra.media = Some(media.kind.as_str().to_owned());
+                extra.protocol = Some(media.protocol.as_str().to_owned());
+                extra.formats = Some(formats(media));
+            }
+            for _ in &media.bandwidths {
+                report.note(Some(section), "bandwidth", Why::NoPlace);
+            }
+        }
+        content.transport = Some(Transport::Ice(Box::new(ice)));
+        extra.attributes = self.extra;
+        content.extra = Some(extra).filter(|extra| dialect.extension && !extra.is_empty());
+        Ok(content)
+    }
+
+    fn description(
+        &mut self,
+        media: &Media,
+        section: &str,
+        owner: Role,
+        dialect: &Dialect,
+        report: &mut Report,
+    ) -> Description {
+        let (payloads, feedback) = self.payloads.to_jingle(&media.formats, section, report);
+        let mut description = Description {
+            media: media.kind.as_str().to_owned(),
+            payloads,
+            feedback,
+            rtcp_mux: self.rtcp_mux,
+            rtcp_reduced_size: self.rtcp_rsize,
+            bandwidths: media
+                .bandwidths
+                .iter()
+                .map(|own| Bandwidth {
+                    kind: own.kind.as_str().to_owned(),
+                    value: own.value.to_string(),
+                })
+                .collect(),
+            header_extensions: self
+                .extensions
+                .iter()
+                .map(|map| hdrext::to_jingle(map, dialect.write_as(owner)))
+                .collect(),
+            extmap_allow_mixed: self.allow_mixed,
+            categories: std::mem::take(&mut self.categories),
+            ..Description::default()
+        };
+        if !self.sources.to_jingle(&mut description, dialect, section, report) {
+            for msid in std::mem::take(&mut self.sources.msids) {
+                self.carry(&Attribute::Msid(msid.clone()), dialect, section, report);
+            }
+        }
+        description
+    }
+}
+
+/// `<group/>` for every `a=group`, without the members that are not there any more.
+fn groups(
+    description: &sdp::Session,
+    names: &[Name],
+    contents: &[(usize, Content)],
+    dialect: &Dialect,
+    report: &mut Report,
+) -> Vec<Group> {
+    let mut groups = Vec::new();
+    for group in description.groups() {
+        if !dialect.groups {
+            report.note(None, "group", Why::Dialect);
+            continue;
+        }
+        let members: Vec<_> = group
+            .mids
+            .iter()
+            .filter_map(|mid| {
+                description.media.iter().position(|m| m.mid().is_some_and(|own| own == mid))
+            })
+            .filter(|index| contents.iter().any(|(own, _)| own == index))
+            .filter_map(|index| names.get(index).map(|name| name.name.clone()))
+            .collect();
+        if members.is_empty() {
+            report.note(None, "group", Why::Meaningless);
+        } else {
+            groups.push(Group {
+                semantics: group.semantics.as_str().to_owned(),
+                contents: members,
+            });
+        }
+    }
+    groups
+}
+
+fn rejected(index: usize, media: &Media) -> extra::Section {
+    extra::Section {
+        index,
+        mid: media.mid().map(|mid| mid.as_str().to_owned()),
+        media: media.kind.as_str().to_owned(),
+        protocol: media.protocol.as_str().to_owned(),
+        formats: formats(media),
+    }
+}
+
+fn formats(media: &Media) -> String {
+    media.formats.iter().map(sdp::Token::as_str).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a section without such a line takes it from the session level.
+fn is_inherited(attribute: &Attribute, rtp: bool) -> bool {
+    match attribute {
+        Attribute::Fingerprint(_)
+        | Attribute::IceOptions(_)
+        | Attribute::IcePwd(_)
+        | Attribute::IceUfrag(_)
+        | Attribute::Setup(_) => true,
+        Attribute::Direction(_)
+        | Attribute::ExtMap(_)
+        | Attribute::ExtMapAllowMixed
+        | Attribute::MaxPtime(_)
+        | Attribute::Ptime(_)
+        | Attribute::RtcpMux
+        | Attribute::RtcpRsize => rtp,
+        _ => false,
+    }
+}
+
+/// Whether the session level's line has been dealt with.
+fn attribute_is_ours(attribute: &Attribute) -> bool {
+    matches!(attribute, Attribute::Group(_)) || is_inherited(attribute, true)
+}
+
+/// What a fingerprint implies (RFC 8827 §6.5).
+pub(super) const RTP: &str = "UDP/TLS/RTP/SAVPF";
+
+/// Longest name that Conversations takes.
+const SHORT: usize = 16;

@@ -1,0 +1,493 @@
+//! Jingle to SDP: the session and its sections.
+
+use crate::jingle::grouping::Group;
+use crate::jingle::rtp::Payload;
+use crate::jingle::{
+    Content, Description, Jingle, Role, Sid, Transport, extra, ice_udp, rtp,
+};
+use crate::sdp::{
+    self, Attribute, Bandwidth, ByteString, FeedbackTarget, Line, Media, Origin, Token, Word,
+};
+
+use super::to_jingle::RTP;
+use super::transport::Ready;
+use super::{
+    Dialect, Fnv, Kind, Refusal, Report, Why, candidate, direction, extra as carried, hdrext,
+    payload, source,
+};
+
+/// Maps the contents of a stanza by themselves: sections in the order of the contents, with the
+/// names of contents as mids. What the stanza leaves open, such as ICE credentials that are to come
+/// later, is left out; whether a browser may have the description is for [`super::Session`] to say.
+///
+/// # Errors
+/// When no content is understood, or one holds a value that SDP can not take.
+pub fn to_sdp(
+    jingle: &Jingle,
+    owner: Role,
+    kind: Kind,
+    dialect: &Dialect,
+) -> Result<(sdp::Session, Report), Refusal> {
+    let mut report = Report::default();
+    // Every section may have been rejected.
+    let sections = jingle.extra.as_ref().map_or(&[][..], |extra| &extra.sections);
+    let contents = match usable(jingle, &mut report) {
+        Err(_) if jingle.contents.is_empty() && !sections.is_empty() => Vec::new(),
+        contents => contents?,
+    };
+    let mids = mids(&contents);
+    let parts = parts(&contents, &mids, &jingle.groups, &mut report)?;
+    let mut media = Vec::with_capacity(parts.len());
+    for part in &parts {
+        media.push(part.media(owner, kind, dialect, &mut report)?);
+    }
+    insert_rejected(sections, &mut media, &mut report);
+    let mut session = empty(&jingle.sid, 1);
+    session.attributes = groups(&jingle.groups, &parts, &mut report);
+    session.attributes.extend(session_level(jingle.extra.as_ref(), &mut report));
+    session.media = media;
+    Ok((session, report))
+}
+
+/// A content on its way to become a section.
+#[derive(Debug)]
+pub(super) struct Part<'a> {
+    pub(super) content: &'a Content,
+    pub(super) mid: Option<Token>,
+    /// The transport, completed from the BUNDLE tag.
+    pub(super) ready: Ready,
+    /// Which part is the tag of this one's BUNDLE group.
+    pub(super) tag: Option<usize>,
+}
+
+/// The contents that can become sections.
+///
+/// # Errors
+/// When none can, or two have the same name by the same creator.
+pub(super) fn usable<'a>(
+    jingle: &'a Jingle,
+    report: &mut Report,
+) -> Result<Vec<&'a Content>, Refusal> {
+    let mut refusal = Refusal::UnsupportedApplications;
+    let mut contents: Vec<&Content> = Vec::with_capacity(jingle.contents.len());
+    for content in jingle.contents.iter().filter(|content| content.is_session()) {
+        let same = |own: &&&Content| own.creator == content.creator && own.name == content.name;
+        if contents.iter().any(|own| same(&own)) {
+            return Err(Refusal::DuplicateContent(content.name.clone()));
+        }
+        if matches!(content.transport, Some(Transport::Unknown(_))) {
+            refusal = Refusal::UnsupportedTransports;
+            report.note(Some(&content.name), "transport", Why::NoPlace);
+        } else if is_data(content) {
+            contents.push(content);
+        } else if let Some(description) = content.rtp() {
+            if description.payloads.is_empty() {
+                refusal = Refusal::NoCommonCodec(content.name.clone());
+                report.note(Some(&content.name), "description", Why::Malformed);
+            } else {
+                contents.push(content);
+            }
+        } else {
+            report.note(Some(&content.name), "description", Why::NoPlace);
+        }
+    }
+    if contents.is_empty() { Err(refusal) } else { Ok(contents) }
+}
+
+/// Whether a content is about data channels. stanza gives them no description, Conversations and
+/// Movim one of RTP that says nothing.
+pub(super) fn is_data(content: &Content) -> bool {
+    match &content.description {
+        Some(Description::Data) => true,
+        Some(Description::Rtp(rtp)) => rtp.media == "application" && rtp.payloads.is_empty(),
+        Some(Description::Unknown(_)) => false,
+        None => content.ice().is_some_and(|ice| ice.sctp.is_some()),
+    }
+}
+
+/// Mids for the contents: their names, unless those are no tokens or taken.
+pub(super) fn mids(contents: &[&Content]) -> Vec<Option<Token>> {
+    let mut mids: Vec<Token> = Vec::with_capacity(contents.len());
+    for (index, content) in contents.iter().enumerate() {
+        let name = Token::new(&content.name).ok().filter(|name| !mids.contains(name));
+        let mid = name.or_else(|| {
+            let taken = |mid: &Token| {
+                mids.contains(mid) || contents.iter().any(|own| own.name == mid.as_str())
+            };
+            (index..).map(|n| format!("m{n}")).find_map(|mid| {
+                Token::new(&mid).ok().filter(|mid| !taken(mid))
+            })
+        });
+        mids.extend(mid);
+    }
+    mids.into_iter().map(Some).collect()
+}
+
+/// Reads the transports and completes those that are bundled.
+///
+/// # Errors
+/// When credentials are malformed, or a fingerprint is for others' eyes only.
+pub(super) fn parts<'a>(
+    contents: &[&'a Content],
+    mids: &[Option<Token>],
+    groups: &[Group],
+    report: &mut Report,
+) -> Result<Vec<Part<'a>>, Refusal> {
+    let mut parts = Vec::with_capacity(contents.len());
+    for (content, mid) in contents.iter().zip(mids) {
+        let ready = match content.ice() {
+            Some(ice) => Ready::read(ice, &content.name, report)?,
+            None => Ready::default(),
+        };
+        parts.push(Part { content, mid: mid.clone(), ready, tag: None });
+    }
+    for group in groups.iter().filter(|group| group.semantics == "BUNDLE") {
+        let members: Vec<_> = group
+            .contents
+            .iter()
+            .filter_map(|name| contents.iter().position(|content| content.name == *name))
+            .collect();
+        let Some(first) = members.first().copied() else { continue };
+        let Some(tag) = parts.get(first).map(|part| part.ready.clone()) else { continue };
+        for member in members {
+            if let Some(part) = parts.get_mut(member) {
+                part.ready.complete(&tag);
+                part.tag = Some(first);
+            }
+        }
+    }
+    Ok(parts)
+}
+
+impl Part<'_> {
+    /// The section.
+    ///
+    /// # Errors
+    /// When it holds a value that SDP can not take, or no payload type.
+    pub(super) fn media(
+        &self,
+        owner: Role,
+        kind: Kind,
+        dialect: &Dialect,
+        report: &mut Report,
+    ) -> Result<Media, Refusal> {
+        let section = self.content.name.as_str();
+        let extra = self.content.extra.as_ref();
+        let mut own = Vec::new();
+        let mut media = match self.content.rtp() {
+            Some(description) if !is_data(self.content) => {
+                self.rtp(description, owner, dialect, report, &mut own)?
+            }
+            _ => self.data(extra, &mut own)?,
+        };
+        if let Some(extra) = extra {
+            own.extend(self.extra(extra, report));
+        }
+        if own.contains(&Attribute::BundleOnly) && self.tag.is_some() {
+            media.port = 0;
+        }
+        media.connections.push(ByteString::literal("IN IP4 0.0.0.0"));
+        let out = &mut media.attributes;
+        out.reserve(own.len() + 16);
+        if let Some(ice) = self.content.ice() {
+            self.transport(ice, kind, report, out);
+        }
+        out.extend(self.mid.clone().map(Attribute::Mid));
+        out.append(&mut own);
+        debug_assert!(!section.is_empty());
+        Ok(media)
+    }
+
+    fn transport(
+        &self,
+        ice: &ice_udp::Transport,
+        kind: Kind,
+        report: &mut Report,
+        out: &mut Vec<Attribute>,
+    ) {
+        for own in &ice.candidates {
+            match candidate::to_sdp(own) {
+                Some(own) => out.push(Attribute::Candidate(own)),
+                None => report.note(Some(&self.content.name), "candidate", Why::Malformed),
+            }
+        }
+        if ice.gathering_complete {
+            out.push(Attribute::EndOfCandidates);
+        }
+        self.ready.to_sdp(ice, kind, out);
+    }
+
+    fn rtp(
+        &self,
+        description: &rtp::Description,
+        owner: Role,
+        dialect: &Dialect,
+        report: &mut Report,
+        out: &mut Vec<Attribute>,
+    ) -> Result<Media, Refusal> {
+        let section = self.content.name.as_str();
+        let value = |what| Refusal::Value(section.to_owned(), what);
+        let kind = Token::new(&description.media).map_err(|_| value("media"))?;
+        let protocol = self.protocol(description)?;
+        let owner = dialect.read_as(owner);
+        hdrext::to_sdp(&description.header_extensions, owner, section, report, out);
+        if description.extmap_allow_mixed {
+            out.push(Attribute::ExtMapAllowMixed);
+        }
+        out.push(Attribute::Direction(direction::direction(self.content.senders(), owner)));
+        out.extend(source::msids(description).into_iter().map(Attribute::Msid));
+        if description.rtcp_mux {
+            out.push(Attribute::RtcpMux);
+        }
+        if description.rtcp_reduced_size {
+            out.push(Attribute::RtcpRsize);
+        }
+        let formats = payloads(description, section, report, out);
+        if formats.is_empty() {
+            return Err(Refusal::NoCommonCodec(section.to_owned()));
+        }
+        let categories: Vec<_> =
+            description.categories.iter().filter_map(|name| Token::new(name).ok()).collect();
+        if !categories.is_empty() {
+            out.push(Attribute::Content(categories));
+        }
+        source::to_sdp(description, section, report, out);
+        let mut media = Media::new(kind, PORT, protocol, formats);
+        for own in &description.bandwidths {
+            match (Token::new(&own.kind), own.value.trim().parse()) {
+                (Ok(kind), Ok(value)) => media.bandwidths.push(Bandwidth { kind, value }),
+                _ => report.note(Some(section), "bandwidth", Why::Malformed),
+            }
+        }
+        if self.ready.fingerprints.is_empty() {
+            out.extend(cryptos(description, section, report));
+        } else if description.encryption.is_some() {
+            report.note(Some(section), "encryption", Why::Unsafe);
+        }
+        Ok(media)
+    }
+
+    fn protocol(&self, description: &rtp::Description) -> Result<Word, Refusal> {
+        if let Some(own) = self.content.extra.as_ref().and_then(|extra| extra.protocol.as_deref()) {
+            return Word::new(own)
+                .ok()
+                .filter(|own| own.contains("RTP/"))
+                .ok_or_else(|| Refusal::Value(self.content.name.clone(), "proto"));
+        }
+        let feedback = !description.feedback.is_empty()
+            || description.payloads.iter().any(|payload| !payload.feedback.is_empty());
+        Ok(Word::literal(if !self.ready.fingerprints.is_empty() || self.ready.ufrag.is_none() {
+            RTP
+        } else if description.encryption.is_some() {
+            "RTP/SAVPF"
+        } else if feedback {
+            "RTP/AVPF"
+        } else {
+            "RTP/AVP"
+        }))
+    }
+
+    fn data(
+        &self,
+        extra: Option<&extra::SectionExtra>,
+        out: &mut Vec<Attribute>,
+    ) -> Result<Media, Refusal> {
+        let value = |what| Refusal::Value(self.content.name.clone(), what);
+        let sctp = self.content.ice().and_then(|ice| ice.sctp.as_ref());
+        if let (None, Some(extra)) = (sctp, extra)
+            && let (Some(kind), Some(protocol), Some(formats)) =
+                (&extra.media, &extra.protocol, &extra.formats)
+        {
+            return line(kind, PORT, protocol, formats).ok_or_else(|| value("m-line"));
+        }
+        out.push(Attribute::SctpPort(sctp.map_or(5000, |sctp| sctp.port)));
+        Ok(Media::new(
+            Token::literal("application"),
+            PORT,
+            Word::literal(DATA),
+            vec![Token::literal("webrtc-datachannel")],
+        ))
+    }
+
+    /// The attributes out of our own element, those left out that are there already.
+    fn extra(&self, extra: &extra::SectionExtra, report: &mut Report) -> Vec<Attribute> {
+        let mut taken = carried::take(&extra.attributes, Some(&self.content.name), report);
+        if self.content.rtp().is_some_and(|rtp| !source::msids(rtp).is_empty()) {
+            taken.retain(|attribute| !matches!(attribute, Attribute::Msid(_)));
+        }
+        if self.tag.is_none() {
+            taken.retain(|attribute| *attribute != Attribute::BundleOnly);
+        }
+        taken
+    }
+}
+
+/// A description without sections.
+pub(super) fn empty(sid: &Sid, version: u64) -> sdp::Session {
+    let mut hash = Fnv::default();
+    hash.write(sid.as_str().as_bytes());
+    sdp::Session {
+        origin: Origin {
+            username: Word::literal("-"),
+            // RFC 9429 §5.2.1: at most 63 bits.
+            session_id: Word::from(hash.finish() >> 1),
+            version: Word::from(version),
+            network: Token::literal("IN"),
+            address_type: Token::literal("IP4"),
+            address: Word::literal("127.0.0.1"),
+        },
+        name: ByteString::literal("-"),
+        information: Vec::new(),
+        bandwidths: Vec::new(),
+        timing: vec![Line::unbounded()],
+        attributes: Vec::new(),
+        media: Vec::new(),
+    }
+}
+
+/// `a=group` for every group, with the members that are there.
+pub(super) fn groups(
+    groups: &[Group],
+    parts: &[Part<'_>],
+    report: &mut Report,
+) -> Vec<Attribute> {
+    let mut lines = Vec::new();
+    for group in groups {
+        let mids: Vec<_> = group
+            .contents
+            .iter()
+            .filter_map(|name| parts.iter().find(|part| part.content.name == *name))
+            .filter_map(|part| part.mid.clone())
+            .collect();
+        match Token::new(&group.semantics) {
+            Ok(semantics) if !mids.is_empty() => {
+                lines.push(Attribute::Group(sdp::Group { semantics, mids }));
+            }
+            _ => report.note(None, "group", Why::Malformed),
+        }
+    }
+    lines
+}
+
+/// The session level's attributes out of our own element.
+pub(super) fn session_level(
+    extra: Option<&extra::SessionExtra>,
+    report: &mut Report,
+) -> Vec<Attribute> {
+    let mut taken = carried::take(extra.map_or(&[], |own| &own.attributes), None, report);
+    taken.push(Attribute::Other {
+        name: Token::literal("msid-semantic"),
+        value: Some(ByteString::literal(" WMS *")),
+    });
+    taken
+}
+
+/// An m-line out of its parts.
+pub(super) fn line(kind: &str, port: u16, protocol: &str, formats: &str) -> Option<Media> {
+    let formats: Vec<_> = formats
+        .split_ascii_whitespace()
+        .map(Token::new)
+        .collect::<Result<_, _>>()
+        .ok()
+        .filter(|formats: &Vec<_>| !formats.is_empty())?;
+    Some(Media::new(Token::new(kind).ok()?, port, Word::new(protocol).ok()?, formats))
+}
+
+/// Puts the sections that have no content back to their places.
+fn insert_rejected(sections: &[extra::Section], media: &mut Vec<Media>, report: &mut Report) {
+    let mut sections: Vec<_> = sections.iter().collect();
+    sections.sort_by_key(|section| section.index);
+    for section in sections {
+        let Some(mut own) = line(&section.media, 0, &section.protocol, &section.formats) else {
+            report.note(section.mid.as_deref(), "rejected section", Why::Malformed);
+            continue;
+        };
+        own.connections.push(ByteString::literal("IN IP4 0.0.0.0"));
+        own.attributes
+            .extend(section.mid.as_deref().and_then(|mid| Token::new(mid).ok()).map(Attribute::Mid));
+        own.attributes.push(Attribute::Direction(sdp::Direction::Inactive));
+        media.insert(section.index.min(media.len()), own);
+    }
+}
+
+/// Writes the payload types and what belongs to them; gives the formats of the m-line.
+fn payloads(
+    description: &rtp::Description,
+    section: &str,
+    report: &mut Report,
+    out: &mut Vec<Attribute>,
+) -> Vec<Token> {
+    let mut ids: Vec<u8> = Vec::with_capacity(description.payloads.len());
+    let mut ptime = None;
+    let mut max_ptime = None;
+    for own in &description.payloads {
+        if ids.contains(&own.id) {
+            report.note(Some(section), "payload-type", Why::Duplicate);
+            continue;
+        }
+        if !is_whole(own, &description.payloads) {
+            report.note(Some(section), "payload-type without its primary", Why::Unlisted);
+            continue;
+        }
+        if payload::payload_to_sdp(own, &description.media, &mut ptime, out).is_none() {
+            report.note(Some(section), "payload-type", Why::Malformed);
+            continue;
+        }
+        ids.push(own.id);
+        ptime = ptime.or_else(|| own.ptime.clone());
+        max_ptime = max_ptime.or_else(|| own.max_ptime.clone());
+    }
+    for feedback in &description.feedback {
+        match payload::feedback_to_sdp(feedback, FeedbackTarget::Every) {
+            Some(feedback) => out.push(Attribute::Feedback(feedback)),
+            None => report.note(Some(section), "rtcp-fb", Why::Malformed),
+        }
+    }
+    let time = |own: Option<String>, other: &Option<String>| {
+        own.or_else(|| other.clone()).and_then(|time| Word::new(time.trim()).ok())
+    };
+    out.extend(time(ptime, &description.ptime).map(Attribute::Ptime));
+    out.extend(time(max_ptime, &description.max_ptime).map(Attribute::MaxPtime));
+    ids.into_iter().map(Token::from).collect()
+}
+
+/// Whether what a payload type repairs is there too.
+fn is_whole(own: &Payload, all: &[Payload]) -> bool {
+    let listed = |id: &str| id.trim().parse().is_ok_and(|id: u8| all.iter().any(|p| p.id == id));
+    match own.name.as_deref() {
+        Some(name) if name.eq_ignore_ascii_case("rtx") => own
+            .parameters
+            .iter()
+            .find(|parameter| parameter.name == "apt")
+            .and_then(|parameter| parameter.value.as_deref())
+            .is_none_or(listed),
+        _ => true,
+    }
+}
+
+fn cryptos(
+    description: &rtp::Description,
+    section: &str,
+    report: &mut Report,
+) -> Vec<Attribute> {
+    let mut lines = Vec::new();
+    for own in description.encryption.iter().flat_map(|encryption| &encryption.cryptos) {
+        let mut text =
+            format!("crypto:{} {} {}", own.tag.trim(), own.suite.trim(), own.key_params.trim());
+        if let Some(params) = &own.session_params {
+            text.push(' ');
+            text.push_str(params);
+        }
+        match Attribute::parse(&text) {
+            Ok(crypto) => lines.push(crypto),
+            Err(_) => report.note(Some(section), "crypto", Why::Malformed),
+        }
+    }
+    lines
+}
+
+/// Says nothing; a real one comes with the candidates (RFC 8840 §4.1.1).
+const PORT: u16 = 9;
+
+/// RFC 8841 §4.
+const DATA: &str = "UDP/DTLS/SCTP";

@@ -1,0 +1,215 @@
+//! ICE, DTLS and SCTP of one section: XEP-0176, XEP-0320, XEP-0343.
+
+use crate::jingle::ice_udp::{Flavour, Transport};
+use crate::jingle::{dtls, sctp};
+use crate::sdp::{
+    Attribute, Candidate, Fingerprint, IcePwd, IceUfrag, SctpMap, Setup, Token, Word,
+};
+
+use super::{Dialect, Kind, Refusal, Report, Why, candidate};
+
+/// What the lines of a section say about its transport.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lines<'a> {
+    pub(super) ufrag: Option<&'a IceUfrag>,
+    pub(super) pwd: Option<&'a IcePwd>,
+    pub(super) options: Vec<&'a Word>,
+    pub(super) fingerprints: Vec<&'a Fingerprint>,
+    pub(super) setup: Option<Setup>,
+    pub(super) candidates: Vec<&'a Candidate>,
+    pub(super) sctp_port: Option<u16>,
+    pub(super) sctp_map: Option<&'a SctpMap>,
+}
+
+impl<'a> Lines<'a> {
+    /// Takes over from the tag of the BUNDLE group what this section leaves to it
+    /// (RFC 9143 §7.1.3).
+    pub(super) fn complete(&mut self, tag: &Self) {
+        if self.ufrag.is_none() || self.pwd.is_none() {
+            self.ufrag = tag.ufrag;
+            self.pwd = tag.pwd;
+        }
+        if self.fingerprints.is_empty() {
+            self.fingerprints = tag.fingerprints.clone();
+            self.setup = self.setup.or(tag.setup);
+        }
+    }
+
+    /// # Errors
+    /// When there is no DTLS or no ICE in it.
+    pub(super) fn to_jingle(
+        &self,
+        kind: Kind,
+        dialect: &Dialect,
+        section: &str,
+        report: &mut Report,
+    ) -> Result<Transport, Refusal> {
+        if self.fingerprints.is_empty() {
+            return Err(Refusal::NoDtls(section.to_owned()));
+        }
+        let (Some(ufrag), Some(pwd)) = (self.ufrag, self.pwd) else {
+            return Err(Refusal::Credentials(section.to_owned()));
+        };
+        let mut transport = Transport {
+            ufrag: Some(ufrag.as_str().to_owned()),
+            pwd: Some(pwd.as_str().to_owned()),
+            fingerprints: self.fingerprints(kind),
+            ..Transport::default()
+        };
+        for option in &self.options {
+            if PLACED.contains(&option.as_str()) {
+                transport.options.push(option.as_str().to_owned());
+            }
+        }
+        for own in &self.candidates {
+            match candidate::to_jingle(own, Some(ufrag), dialect) {
+                Ok(own) => transport.candidates.push(own),
+                Err(why) => report.note(Some(section), "candidate", why),
+            }
+        }
+        Ok(transport)
+    }
+
+    /// Every fingerprint with the same setup; SHA-256 first, since clients read only the first.
+    fn fingerprints(&self, kind: Kind) -> Vec<dtls::Fingerprint> {
+        let setup = self.setup.unwrap_or(match kind {
+            Kind::Offer => Setup::Actpass,
+            Kind::Answer => Setup::Active,
+        });
+        let mut fingerprints: Vec<_> = self
+            .fingerprints
+            .iter()
+            .map(|own| dtls::Fingerprint {
+                hash: own.hash.to_ascii_lowercase(),
+                setup: Some(setup.as_str().to_owned()),
+                value: own.value.to_ascii_uppercase(),
+            })
+            .collect();
+        fingerprints.sort_by_key(|own| own.hash != "sha-256");
+        fingerprints
+    }
+
+    /// Options that no client has a name for.
+    pub(super) fn unplaced(&self) -> impl Iterator<Item = &'a Word> {
+        self.options.iter().copied().filter(|option| !PLACED.contains(&option.as_str()))
+    }
+
+    pub(super) fn sctp(&self, formats: &[Token]) -> sctp::SctpMap {
+        sctp::SctpMap {
+            port: self
+                .sctp_port
+                .or(self.sctp_map.map(|map| map.port))
+                .or(formats.iter().find_map(|format| format.parse().ok()))
+                .unwrap_or(5000),
+            protocol: "webrtc-datachannel".to_owned(),
+            streams: Some(self.sctp_map.and_then(|map| map.streams).unwrap_or(1024)),
+        }
+    }
+}
+
+/// What the section has when its transport is read for a browser.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ready {
+    pub(super) ufrag: Option<IceUfrag>,
+    pub(super) pwd: Option<IcePwd>,
+    pub(super) fingerprints: Vec<Fingerprint>,
+    pub(super) setup: Option<Setup>,
+}
+
+impl Ready {
+    /// Checks what the peer says; it may be incomplete.
+    ///
+    /// # Errors
+    /// When credentials are malformed, or the only fingerprint is for others' eyes.
+    pub(super) fn read(
+        transport: &Transport,
+        section: &str,
+        report: &mut Report,
+    ) -> Result<Self, Refusal> {
+        let bad = |_| Refusal::Credentials(section.to_owned());
+        let mut ready = Self {
+            ufrag: transport.ufrag.as_deref().map(IceUfrag::new).transpose().map_err(bad)?,
+            pwd: transport.pwd.as_deref().map(IcePwd::new).transpose().map_err(bad)?,
+            ..Self::default()
+        };
+        for own in &transport.fingerprints {
+            ready.setup =
+                ready.setup.or_else(|| own.setup.as_deref().and_then(|s| Setup::parse(s.trim())));
+            match fingerprint(own) {
+                Some(own) => ready.fingerprints.push(own),
+                None => report.note(Some(section), "fingerprint", Why::Malformed),
+            }
+        }
+        if transport.omemo && ready.fingerprints.is_empty() {
+            return Err(Refusal::OmemoOnly(section.to_owned()));
+        }
+        Ok(ready)
+    }
+
+    /// Whether a browser could begin with it.
+    pub(super) fn is_complete(&self) -> bool {
+        self.ufrag.is_some() && self.pwd.is_some() && !self.fingerprints.is_empty()
+    }
+
+    /// Takes over from the tag of the BUNDLE group what this section leaves to it.
+    pub(super) fn complete(&mut self, tag: &Self) {
+        if self.ufrag.is_none() || self.pwd.is_none() {
+            self.ufrag = tag.ufrag.clone();
+            self.pwd = tag.pwd.clone();
+        }
+        if self.fingerprints.is_empty() {
+            self.fingerprints = tag.fingerprints.clone();
+            self.setup = self.setup.or(tag.setup);
+        }
+    }
+
+    /// Writes the lines, except candidates.
+    pub(super) fn to_sdp(&self, transport: &Transport, kind: Kind, out: &mut Vec<Attribute>) {
+        out.extend(self.ufrag.clone().map(Attribute::IceUfrag));
+        out.extend(self.pwd.clone().map(Attribute::IcePwd));
+        // Jingle trickles by nature.
+        let mut options = vec![Word::literal("trickle")];
+        options.extend(
+            transport
+                .options
+                .iter()
+                .filter(|option| *option != "trickle")
+                .filter_map(|option| Word::new(option).ok()),
+        );
+        out.push(Attribute::IceOptions(options));
+        out.extend(self.fingerprints.iter().cloned().map(Attribute::Fingerprint));
+        if !self.fingerprints.is_empty() {
+            let setup = match (kind, self.setup) {
+                (Kind::Offer, None) => Setup::Actpass,
+                // RFC 8842 §5.3 forbids actpass in an answer, yet bridges write it.
+                (Kind::Answer, None | Some(Setup::Actpass)) => Setup::Active,
+                (_, Some(setup)) => setup,
+            };
+            out.push(Attribute::Setup(setup));
+        }
+    }
+}
+
+/// A transport that only repeats the credentials, for candidates to come with (XEP-0176 §5.3).
+pub(super) fn bare(ufrag: &IceUfrag, pwd: &IcePwd, flavour: Flavour) -> Transport {
+    Transport {
+        flavour,
+        ufrag: Some(ufrag.as_str().to_owned()),
+        pwd: Some(pwd.as_str().to_owned()),
+        ..Transport::default()
+    }
+}
+
+/// Checks that the value is what RFC 8122 §5 says: pairs of hex digits with colons.
+fn fingerprint(own: &dtls::Fingerprint) -> Option<Fingerprint> {
+    let pairs = own.value.split(':').all(|pair| {
+        pair.len() == 2 && pair.bytes().all(|digit| digit.is_ascii_hexdigit())
+    });
+    if !pairs {
+        return None;
+    }
+    Some(Fingerprint { hash: Token::new(&own.hash).ok()?, value: Word::new(&own.value).ok()? })
+}
+
+/// The options that Jingle has a word for.
+const PLACED: [&str; 3] = ["trickle", "renomination", "ice2"];

@@ -1,0 +1,217 @@
+// Chromium with the real page: a person at the keyboard, played by the test.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { chromium } from 'playwright-core';
+
+import { ownAddress, until } from './process.mjs';
+
+/** Starts Debian's Chromium without a window and without a word to the outside. */
+export async function launchBrowser() {
+  const profile = mkdtempSync(path.join(tmpdir(), 'campana-chromium-'));
+  const args = [
+    '--no-sandbox', '--disable-gpu', '--use-fake-device-for-media-stream',
+    '--use-fake-ui-for-media-stream', '--autoplay-policy=no-user-gesture-required',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync',
+    '--no-first-run',
+  ];
+  if (ownAddress() === '127.0.0.1') args.push('--allow-loopback-in-peer-connection');
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args,
+    timeout: 60_000, handleSIGINT: false,
+  });
+  return {
+    context,
+    /**
+     * Opens the page and logs in.
+     * @param {{url: string, jid?: string, password?: string, tone?: number}} who a guest without jid
+     */
+    async device({ url, jid, password = '', tone = 440 }) {
+      const page = await context.newPage();
+      const device = new WebDevice(page);
+      await page.addInitScript(instrument, tone);
+      await page.goto(url);
+      if (jid) await device.logIn(jid, password);
+      return device;
+    },
+    async close() {
+      await context.close();
+      rmSync(profile, { recursive: true, force: true });
+    },
+  };
+}
+
+/** One tab. */
+class WebDevice {
+  /** What the page wrote to its console. @type {string[]} */
+  console = [];
+
+  constructor(page) {
+    this.page = page;
+    page.on('console', (message) => this.console.push(`${message.type()}: ${message.text()}`));
+    page.on('pageerror', (error) => this.console.push(`uncaught: ${error}`));
+  }
+
+  async logIn(jid, password) {
+    await this.page.fill('#jid', jid);
+    await this.page.fill('#password', password);
+    await this.page.click('#login button[type=submit]');
+    await this.says(/Ready/, 20_000);
+  }
+
+  /** Waits until the status line fits. */
+  async says(pattern, patience = 10_000) {
+    let seen = '';
+    await until(`the page says ${pattern}`, async () => {
+      seen = await this.page.textContent('#status');
+      return pattern.test(seen);
+    }, { within: patience }).catch((error) => {
+      throw new Error(`${error.message}; it says "${seen}"\n${this.console.join('\n')}`);
+    });
+    return seen;
+  }
+
+  /** The full address of this tab. */
+  jid() {
+    return this.page.evaluate(() => globalThis.campana.client.jid);
+  }
+
+  /** Types an address and presses the button. */
+  async dial(address, { video = false } = {}) {
+    await this.page.fill('#address', address);
+    await this.page.click(`#dial button[value=${video ? 'video' : 'audio'}]`);
+  }
+
+  async accept(patience = 10_000) {
+    await this.page.click('#accept', { timeout: patience });
+  }
+
+  async decline(patience = 10_000) {
+    await this.page.click('#decline', { timeout: patience });
+  }
+
+  async hangUp() {
+    await this.page.click('#hang-up', { timeout: 5000 });
+  }
+
+  /** Whether somebody calls. */
+  rings() {
+    return this.page.isVisible('#incoming');
+  }
+
+  /** `{state, reason, text}` of the call there is, or of the last one. */
+  call() {
+    return this.page.evaluate(() => {
+      const { state, reason, text, sid, peer } = globalThis.campana.call ?? globalThis.lastCall ?? {};
+      return { state, reason, text, sid, peer };
+    });
+  }
+
+  connected(patience = 15_000) {
+    return this.says(/^In a call/, patience);
+  }
+
+  /** Only TURN from now on. */
+  relayOnly() {
+    return this.page.evaluate(() => {
+      globalThis.campana.client.rtcConfiguration = { iceTransportPolicy: 'relay' };
+    });
+  }
+
+  /** The share of the received sound's energy near `frequency`. */
+  tone(frequency) {
+    return this.page.evaluate((hz) => globalThis.measureTone(hz), frequency);
+  }
+
+  /** What has arrived, and over which pair of candidates. */
+  async media() {
+    return this.page.evaluate(async () => {
+      const { pc } = globalThis.campana.call;
+      const stats = [...(await pc.getStats()).values()];
+      const inbound = (kind) => stats.find((s) => s.type === 'inbound-rtp' && s.kind === kind);
+      const transport = stats.find((s) => s.type === 'transport' && s.selectedCandidatePairId);
+      const pair = stats.find((s) => s.id === transport?.selectedCandidatePairId);
+      const local = stats.find((s) => s.id === pair?.localCandidateId);
+      const remote = stats.find((s) => s.id === pair?.remoteCandidateId);
+      return {
+        audioPackets: inbound('audio')?.packetsReceived ?? 0,
+        audioSamples: inbound('audio')?.totalSamplesReceived ?? 0,
+        videoFrames: inbound('video')?.framesDecoded ?? 0,
+        local: local && { type: local.candidateType, address: local.address, port: local.port, url: local.url },
+        remote: remote && { type: remote.candidateType, address: remote.address, port: remote.port },
+      };
+    });
+  }
+
+  /** Closes the tab as a person does: the page may say good-bye. */
+  async leave() {
+    const closed = new Promise((resolve) => this.page.once('close', resolve));
+    await this.page.close({ runBeforeUnload: true });
+    await closed;
+  }
+
+  close() {
+    return this.page.close();
+  }
+}
+
+/**
+ * Runs in the page before its own scripts: the microphone becomes a known tone, the sound that
+ * arrives can be measured, and the call that ended stays in reach.
+ */
+function instrument(hz) {
+  const capture = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async (constraints) => {
+    const stream = await capture(constraints);
+    for (const track of stream.getAudioTracks()) {
+      stream.removeTrack(track);
+      track.stop();
+      const audio = new AudioContext();
+      const oscillator = new OscillatorNode(audio, { frequency: hz });
+      const out = audio.createMediaStreamDestination();
+      oscillator.connect(out);
+      oscillator.start();
+      stream.addTrack(out.stream.getAudioTracks()[0]);
+    }
+    return stream;
+  };
+
+  let measured;
+  globalThis.measureTone = (frequency) => {
+    const stream = globalThis.campana.call?.remoteStream;
+    if (!stream?.getAudioTracks().length) return 0;
+    if (measured?.stream !== stream) {
+      const audio = new AudioContext();
+      const analyser = new AnalyserNode(audio, { fftSize: 4096, smoothingTimeConstant: 0 });
+      audio.createMediaStreamSource(stream).connect(analyser);
+      measured = { stream, analyser, rate: audio.sampleRate };
+    }
+    const bins = new Float32Array(measured.analyser.frequencyBinCount);
+    measured.analyser.getFloatFrequencyData(bins);
+    const energy = bins.map((db) => 10 ** (db / 10));
+    const total = energy.reduce((sum, e) => sum + e, 0);
+    if (!(total > 1e-6)) return 0;
+    const centre = Math.round((frequency * measured.analyser.fftSize) / measured.rate);
+    const near = energy.slice(Math.max(0, centre - 4), centre + 5).reduce((sum, e) => sum + e, 0);
+    return near / total;
+  };
+
+  let campana;
+  Object.defineProperty(globalThis, 'campana', {
+    configurable: true,
+    get: () => campana,
+    set(value) {
+      let call = value.call;
+      Object.defineProperty(value, 'call', {
+        get: () => call,
+        set(next) {
+          globalThis.lastCall = next ?? call;
+          call = next;
+        },
+      });
+      campana = value;
+    },
+  });
+}

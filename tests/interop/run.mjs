@@ -1,0 +1,60 @@
+// Runs the tests, two files at a time, and the one that mostly waits beside them.
+//
+//   node run.mjs [file ...]       CAMPANA_BIN=… SILENCE_SECONDS=… CHROMIUM=…
+//
+// The logs of every server stay in target/interop until the next run.
+
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+
+import { binary } from './campana.mjs';
+
+const HERE = import.meta.dirname;
+const LOGS = path.resolve(HERE, '../../target/interop');
+const PATIENT = ['link_silence.test.mjs'];
+
+rmSync(LOGS, { recursive: true, force: true });
+mkdirSync(LOGS, { recursive: true });
+
+const asked = process.argv.slice(2).map((file) => path.basename(file));
+const files = asked.length > 0 ? asked : readdirSync(HERE).filter((name) => name.endsWith('.test.mjs'));
+const env = { ...process.env, CAMPANA_BIN: binary(), CAMPANA_TEST_DIR: LOGS };
+const began = Date.now();
+const outcomes = await Promise.all([
+  run(files.filter((file) => !PATIENT.includes(file)), process.stdout),
+  run(files.filter((file) => PATIENT.includes(file)), null),
+]);
+if (outcomes[1].output) process.stdout.write(outcomes[1].output);
+
+const total = (what) => outcomes.reduce((sum, { output }) => (
+  sum + Number(output.match(new RegExp(`^ℹ ${what} (\\d+)$`, 'm'))?.[1] ?? 0)
+), 0);
+const failed = outcomes.some(({ code }) => code !== 0);
+const passed = total('pass');
+process.stdout.write(
+  `interop: ${passed} passed, ${total('fail')} failed, ${total('cancelled')} cancelled,`
+  + ` ${total('skipped')} skipped in ${((Date.now() - began) / 1000).toFixed()} s\n`,
+);
+process.exit(failed || passed === 0 ? 1 : 0);
+
+/** Runs these files; shows the output at once if `out` is given. */
+function run(some, out) {
+  if (some.length === 0) return { code: 0, output: '' };
+  const child = spawn(process.execPath, [
+    // The WebRTC stack in Node crashes when it is unloaded: exit without that.
+    '--test', '--test-force-exit', '--test-reporter=spec', '--test-concurrency=2',
+    '--test-timeout=420000', ...some,
+  ], { cwd: HERE, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.setEncoding('utf8');
+  child.stdout.on('data', (text) => {
+    output += text;
+    out?.write(text);
+  });
+  const end = (signal) => child.kill(signal);
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, end);
+  return new Promise((resolve) => {
+    child.on('close', (code) => resolve({ code: code ?? 1, output }));
+  });
+}

@@ -1,0 +1,29 @@
+#!/bin/bash
+# Installs what the build and the tests need and Debian has. Rust and Node come first, by hand.
+set -euo pipefail
+
+packages=(
+    build-essential ca-certificates chromium coturn ejabberd libxml2-utils openssl
+    prosody prosody-modules
+)
+
+command -v cargo >/dev/null || { echo "Rust 1.95 or later is needed: https://rustup.rs" >&2; exit 1; }
+node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null ||
+    { echo "Node 20 or later is needed: https://nodejs.org" >&2; exit 1; }
+
+missing=()
+for package in "${packages[@]}"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+echo "Installing ${missing[*]}"
+as_root=()
+[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+apt() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get -o DPkg::Lock::Timeout=600 -qq -y --no-install-recommends "$@"
+}
+apt update
+# No unit of these packages is needed: everything runs in private directories.
+apt install "${missing[@]}"

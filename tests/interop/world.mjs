@@ -1,0 +1,97 @@
+// What a test needs around it: a server, Campana, a browser, people with accounts.
+
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before } from 'node:test';
+
+import { launchBrowser } from './browser.mjs';
+import { startCampana } from './campana.mjs';
+import { startEjabberd } from './ejabberd.mjs';
+import { connectJingle } from './jingle.mjs';
+import { connectXmpp } from './xmpp.mjs';
+
+/**
+ * A world of its own for one test file: made before its first test, ended after its last.
+ * @param {{config?: object, startServer?: Function}} [options] `config` is laid over Campana's
+ *   configuration; the server is ejabberd if none is given
+ */
+export function testWorld(options) {
+  const world = new World();
+  before(async () => {
+    await world.open(options);
+    for (const prepare of world.preparations) await prepare();
+  });
+  after(() => world.close());
+  return world;
+}
+
+export class World {
+  /** What runs before the first test: hooks of their own would not wait for each other. */
+  preparations = [];
+  #browser;
+  #closing = [];
+
+  before(prepare) {
+    this.preparations.push(prepare);
+  }
+
+  async open({ config, startServer = startEjabberd } = {}) {
+    const name = path.basename(process.argv[1] ?? 'world').replace(/\..*$/, '');
+    const base = process.env.CAMPANA_TEST_DIR ?? tmpdir();
+    this.dir = mkdtempSync(path.join(base, `campana-${name}-`));
+    mkdirSync(path.join(this.dir, 'server'), { recursive: true });
+    this.server = await startServer({ dir: path.join(this.dir, 'server') });
+    this.campana = await startCampana({
+      dir: path.join(this.dir, 'campana'), server: this.server, config,
+    });
+  }
+
+  /** Registers a person; the name is made unique. */
+  person(name) {
+    return this.server.addUser(`${name}-${randomBytes(3).toString('hex')}`, 'wherefore');
+  }
+
+  /** Makes two people contacts of each other. */
+  befriend(one, other) {
+    const [left, right] = [one, other].map(({ jid }) => jid.split('@')[0]);
+    return this.server.befriend(left, right);
+  }
+
+  /** A web page of that person, logged in and announced; of nobody yet without a person. */
+  async page(person, { tone } = {}) {
+    this.#browser ??= await launchBrowser();
+    const device = await this.#browser.device({ url: this.campana.url, ...person, tone });
+    this.#closing.push(() => device.close());
+    return device;
+  }
+
+  /** A Jingle client of that person, available. */
+  async jingle(person, options = {}) {
+    const client = await connectJingle({ websocket: this.server.websocket, ...person, ...options });
+    this.#closing.push(() => client.close());
+    return client;
+  }
+
+  /** A client of that person which says only what the test tells it to. */
+  async script(person, options = {}) {
+    const client = await connectXmpp({ websocket: this.server.websocket, ...person, ...options });
+    this.#closing.push(() => client.close());
+    return client;
+  }
+
+  /** Where to call a person through Campana. */
+  addressOf(person) {
+    return this.campana.addressOf(person.jid);
+  }
+
+  async close() {
+    for (const close of this.#closing.reverse()) await close().catch(() => {});
+    await this.#browser?.close().catch(() => {});
+    await this.campana?.stop();
+    await this.server?.stop();
+    // Where a place was given, the logs stay.
+    if (!process.env.CAMPANA_TEST_DIR) rmSync(this.dir, { recursive: true, force: true });
+  }
+}
