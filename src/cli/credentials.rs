@@ -30,7 +30,9 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Ok(secret) => secret,
         Err(error) => return fail(error),
     };
-    let ttl = arguments.ttl.unwrap_or_else(|| config.run.turn.unwrap_or_default().credential_ttl);
+    let ttl = arguments
+        .ttl
+        .unwrap_or_else(|| config.run.turn.unwrap_or_default().credential_ttl);
     match print(&mut io::stdout(), &secret, &arguments.user, ttl, unix()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(error),
@@ -44,13 +46,7 @@ fn secret(config: &Config) -> Result<Secret, crate::io::run::Error> {
 }
 
 /// Writes the credentials of `user`, good for `ttl` seconds from `unix`, to `out`.
-fn print(
-    out: &mut impl Write,
-    secret: &Secret,
-    user: &str,
-    ttl: u64,
-    unix: u64,
-) -> io::Result<()> {
+fn print(out: &mut impl Write, secret: &Secret, user: &str, ttl: u64, unix: u64) -> io::Result<()> {
     let credentials = mint(secret, user, unix.saturating_add(ttl));
     writeln!(out, "{} {}", credentials.username, credentials.password)
 }

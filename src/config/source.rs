@@ -22,7 +22,7 @@ pub(super) struct Source {
     problems: Vec<Problem>,
 }
 
-/// A type for each key of a section; a section may be read by several, each taking its own keys.
+/// What a section is read into.
 pub(super) trait Keys: DeserializeOwned {}
 
 impl<T: DeserializeOwned> Keys for T {}
@@ -81,29 +81,6 @@ impl Source {
         self.read(Some(section), values, secrets)
     }
 
-    /// Reads `[section]` into two types that share it.
-    pub(super) fn shared_section<A: Keys + Default, B: Keys + Default>(
-        &mut self,
-        section: &'static str,
-    ) -> (A, B) {
-        let mut rest = self.take(section);
-        let mine: Table = fields_of::<A>()
-            .iter()
-            .filter_map(|key| rest.remove_entry(*key))
-            .collect();
-        let environment = self.environment.clone();
-        let fields = fields_of::<A>();
-        let (first, second) = environment.into_iter().partition(|(path, _)| {
-            matches!(path.as_slice(), [head, key, ..] if head == section && fields.contains(&key.as_str()))
-        });
-        self.environment = first;
-        let a = self.read(Some(section), mine, &[]);
-        let mut left = std::mem::replace(&mut self.environment, second);
-        let b = self.read(Some(section), rest, &[]);
-        self.environment.append(&mut left);
-        (a, b)
-    }
-
     /// Reads every `[[section]]` into a `T`.
     pub(super) fn list<T: Keys + Default>(
         &mut self,
@@ -153,6 +130,11 @@ impl Source {
     #[cfg(test)]
     pub(super) fn known(&self) -> impl Iterator<Item = &String> {
         self.known.iter().filter(|key| !key.starts_with('['))
+    }
+
+    /// Whether a problem with `key` is noted already.
+    pub(super) fn complained_of(&self, key: &str) -> bool {
+        self.problems.iter().any(|problem| problem.key == key)
     }
 
     /// Notes a problem.
@@ -226,7 +208,12 @@ impl Source {
                 values.remove(*secret);
                 values.remove(&format!("{secret}_file"));
             }
-            values.insert(key, value);
+            match (values.get_mut(&key), value) {
+                (Some(Value::Table(known)), Value::Table(more)) => known.extend(more),
+                (_, value) => {
+                    values.insert(key, value);
+                }
+            }
         }
         for secret in secrets {
             self.secret_file(&prefix, secret, &mut values);

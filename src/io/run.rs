@@ -2,6 +2,7 @@
 
 mod drive;
 mod engine;
+mod ice;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -19,18 +20,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use self::drive::{Commands, drive};
+use self::drive::{Commands, drive, now};
 use self::state::turn_secret;
 use super::http::{self, Health};
 use super::link::{self, Link};
 use super::turn;
-use crate::credentials::Secrets;
+use crate::credentials::{Secrets, extdisco};
+use crate::gateway::{self, Gateway};
 use crate::telemetry::LinkCounters;
-use crate::xml;
 
-pub use engine::{Engine, Output};
 pub use drive::unix;
-
 
 /// What runs: the parts that were asked for, each with its own configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,13 +39,21 @@ pub struct Config {
     /// How long calls may go on after SIGTERM.
     pub drain_timeout: Duration,
     /// The component, unless only STUN, TURN and HTTP are wanted.
-    pub component: Option<link::Config>,
+    pub component: Option<Component>,
     /// STUN and TURN, unless they are served elsewhere.
     pub turn: Option<crate::turn::Config>,
-    /// Bounds of stanzas.
-    pub limits: xml::Limits,
     /// Health and the page.
     pub http: http::Config,
+}
+
+/// The component: its link, and what it does there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Component {
+    /// `[component]`.
+    pub link: link::Config,
+    /// Everything else about XMPP. The STUN and TURN server of this process is added to its `ice`
+    /// when it has bound its ports.
+    pub gateway: gateway::Config,
 }
 
 /// Why nothing runs.
@@ -95,26 +102,26 @@ pub fn run(config: Config) -> Result<(), Error> {
 }
 
 async fn serve(config: Config) -> Result<(), Error> {
-    let mut signals = Signals::new()?;
-    let mut rng = StdRng::from_seed(seed()?);
-    let counters = Arc::new(LinkCounters::default());
-    let service = config
-        .component
-        .as_ref()
-        .map(|component| component.jid.clone());
+    let signals = Signals::new()?;
     let turn = match &config.turn {
         None => None,
-        Some(turn) => Some(turn::start(turn, turn_secrets(turn, &config.state_dir)?)?),
+        Some(turn) => Some(Turn::start(turn, &config.state_dir)?),
     };
-    for listen in turn.iter().flat_map(turn::Service::listening) {
-        info!(listen.addr = %listen, "turn listening");
+    let mut component = None;
+    if let Some(Component { link, mut gateway }) = config.component {
+        gateway
+            .ice
+            .extend(turn.iter().flat_map(|turn| turn.told.clone()));
+        let mut rng = StdRng::from_seed(seed()?);
+        let counters = Arc::new(LinkCounters::default());
+        let jid = link.jid.clone();
+        let link = Link::new(link, gateway.limits.xml(), counters, &mut rng)?;
+        let gateway = Gateway::new(gateway, now(), unix(), seed()?);
+        component = Some((jid, link, gateway));
     }
-    let link = match config.component {
-        None => None,
-        Some(component) => Some(Link::new(component, config.limits, counters, &mut rng)?),
-    };
-    let health = Health::new(link.as_ref().map(Link::status));
-    let server = http::Server::bind(&config.http, service.as_deref(), health.clone())
+    let health = Health::new(component.as_ref().map(|(_, link, _)| link.status()));
+    let service = component.as_ref().map(|(jid, _, _)| jid.as_str());
+    let server = http::Server::bind(&config.http, service, health.clone())
         .await
         .map_err(|source| Error::Http {
             address: config.http.listen,
@@ -126,31 +133,33 @@ async fn serve(config: Config) -> Result<(), Error> {
         while stopped.changed().await.is_ok() {}
     }));
 
-    match link {
-        None => {
-            info!("No [component] is configured: running without XMPP");
-            signals.stop().await;
-            health.drain();
+    let drop_allocations = |username: &str| {
+        if let Some(turn) = &turn {
+            turn.service.drop_allocations(username);
         }
-        Some(link) => {
-            let mut engine = Silence;
+    };
+    match component {
+        Some((_, link, mut gateway)) => {
+            let drain = || health.drain();
             drive(
-                &mut engine,
+                &mut gateway,
                 link,
                 config.drain_timeout,
                 signals,
-                |username| {
-                    if let Some(turn) = &turn {
-                        turn.drop_allocations(username);
-                    }
-                },
-                || health.drain(),
+                drop_allocations,
+                drain,
             )
             .await;
         }
+        None => {
+            info!("No [component] is configured: running without XMPP");
+            let mut signals = signals;
+            signals.stop().await;
+            health.drain();
+        }
     }
     if let Some(turn) = turn {
-        turn.stop().await;
+        turn.service.stop().await;
     }
     drop(stop);
     if http.await.is_err() {
@@ -158,6 +167,26 @@ async fn serve(config: Config) -> Result<(), Error> {
     }
     info!("Stopped");
     Ok(())
+}
+
+/// The STUN and TURN server of this process.
+struct Turn {
+    service: turn::Service,
+    /// What people are told of it.
+    told: Vec<extdisco::Service>,
+}
+
+impl Turn {
+    fn start(config: &crate::turn::Config, state_dir: &Path) -> Result<Self, Error> {
+        let secrets = turn_secrets(config, state_dir)?;
+        let secret = secrets.current.clone();
+        let service = turn::start(config, secrets)?;
+        for listen in service.listening() {
+            info!(listen.addr = %listen, "turn listening");
+        }
+        let told = ice::told(service.listening(), &config.relay_addresses(), &secret);
+        Ok(Self { service, told })
+    }
 }
 
 /// The secrets of TURN credentials: as configured, or the one kept in `state_dir`.
@@ -168,10 +197,16 @@ pub fn turn_secrets(config: &crate::turn::Config, state_dir: &Path) -> Result<Se
     let current = match &config.secret {
         Some(secret) => secret.clone(),
         None => turn_secret(state_dir)
-            .map_err(|source| Error::Secret { state_dir: state_dir.to_owned(), source })?
+            .map_err(|source| Error::Secret {
+                state_dir: state_dir.to_owned(),
+                source,
+            })?
             .into(),
     };
-    Ok(Secrets { current, previous: config.previous_secret.clone() })
+    Ok(Secrets {
+        current,
+        previous: config.previous_secret.clone(),
+    })
 }
 
 /// SIGTERM, SIGINT and SIGHUP.
@@ -203,24 +238,6 @@ impl Signals {
     }
 }
 
-struct Silence;
-
-impl Engine for Silence {
-    fn handle_link_up(&mut self, _: std::time::Instant) {}
-    fn handle_link_down(&mut self, _: std::time::Instant) {}
-    fn handle_stanza(&mut self, _: std::time::Instant, _: xml::Document) {}
-    fn handle_bad_stanza(&mut self, _: std::time::Instant, _: xml::BadStanza) {}
-    fn handle_timeout(&mut self, _: std::time::Instant) {}
-    fn handle_wall_clock(&mut self, _: std::time::Instant, _: u64) {}
-    fn handle_drain(&mut self, _: std::time::Instant, _: std::time::Instant) {}
-    fn poll_output(&mut self) -> Output {
-        Output::Timeout(None)
-    }
-    fn has_calls(&self) -> bool {
-        false
-    }
-}
-
 fn seed() -> io::Result<[u8; 32]> {
     let mut seed = [0; 32];
     SystemRandom::new()
@@ -236,7 +253,6 @@ impl Default for Config {
             drain_timeout: Duration::from_secs(60),
             component: None,
             turn: None,
-            limits: xml::Limits::default(),
             http: http::Config::default(),
         }
     }

@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
+use crate::gateway::{Gateway, Output};
 use crate::xml::{BadStanza, Document};
 
-/// The XMPP face of the process. [`crate::gateway::Gateway`] in production.
-pub trait Engine {
+/// The XMPP face of the process: [`Gateway`], or a script in tests.
+pub(super) trait Engine {
     /// The component's handshake was accepted.
     fn handle_link_up(&mut self, now: Instant);
     /// The stream ended.
@@ -26,16 +27,40 @@ pub trait Engine {
     fn has_calls(&self) -> bool;
 }
 
-/// What an engine asks of the world.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Send this stanza.
-    Stanza(String),
-    /// Close the TURN allocations made with this user name.
-    DropAllocations {
-        /// `expiry:person`.
-        username: String,
-    },
-    /// Nothing more now; call [`Engine::handle_timeout`] at this time.
-    Timeout(Option<Instant>),
+impl Engine for Gateway {
+    fn handle_link_up(&mut self, now: Instant) {
+        self.handle_link_up(now);
+    }
+
+    fn handle_link_down(&mut self, now: Instant) {
+        self.handle_link_down(now);
+    }
+
+    fn handle_stanza(&mut self, now: Instant, stanza: Document) {
+        self.handle_stanza(now, stanza);
+    }
+
+    fn handle_bad_stanza(&mut self, now: Instant, stanza: BadStanza) {
+        self.handle_bad_stanza(now, stanza);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.handle_timeout(now);
+    }
+
+    fn handle_wall_clock(&mut self, now: Instant, unix: u64) {
+        self.handle_wall_clock(now, unix);
+    }
+
+    fn handle_drain(&mut self, now: Instant, until: Instant) {
+        self.handle_drain(now, until);
+    }
+
+    fn poll_output(&mut self) -> Output {
+        self.poll_output()
+    }
+
+    fn has_calls(&self) -> bool {
+        self.has_calls()
+    }
 }
