@@ -158,10 +158,11 @@ fn read_turn(source: &mut Source) -> turn::Config {
 }
 
 fn read_ice(source: &mut Source) -> Vec<extdisco::Service> {
-    let servers: Vec<Ice> = source.list("ice", &["secret"]);
+    let servers: Vec<extdisco::External> = source.list("ice", &["secret"]);
     let mut services = Vec::new();
-    for Ice { url, secret } in servers {
-        let Some(service) = extdisco::Service::parse(&url, secret) else {
+    for server in servers {
+        let url = &server.url;
+        let Some(service) = server.service() else {
             source.problem(
                 "ice.url",
                 format!(
@@ -182,14 +183,6 @@ fn read_ice(source: &mut Source) -> Vec<extdisco::Service> {
         services.push(service);
     }
     services
-}
-
-/// `[[ice]]`: a STUN or TURN server beside our own.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Ice {
-    url: String,
-    secret: Option<Secret>,
 }
 
 /// The keys above all sections.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::fail;
 use crate::jingle::{Jingle, Role, Sid};
 use crate::mapping::{self, Dialect, Kind, Limits, Report};
 use crate::sdp;
@@ -12,7 +13,7 @@ use crate::xml::{self, Document, Element};
 
 /// What is mapped into what.
 #[derive(Debug, Args)]
-pub struct Map {
+pub(super) struct Arguments {
     #[command(subcommand)]
     way: Way,
 }
@@ -71,16 +72,14 @@ enum Error {
 }
 
 /// Maps stdin to stdout.
-#[must_use]
-pub fn run(map: &Map) -> ExitCode {
-    let outcome = map.way.run(io::stdin().lock(), &mut io::stdout(), &mut io::stderr());
-    match outcome {
+pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    let (mut out, mut explain) = (io::stdout(), io::stderr());
+    match arguments
+        .way
+        .run(io::stdin().lock(), &mut out, &mut explain)
+    {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody is left to tell when stderr is closed.
-            writeln!(io::stderr(), "campana: {error}").ok();
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(error),
     }
 }
 
@@ -128,10 +127,8 @@ impl Options {
 
     fn to_sdp(&self, document: &Document, limits: &Limits) -> Result<(String, Report), Error> {
         let element = find(document.root()).ok_or(Error::NoJingle)?;
-        let jingle =
-            Jingle::from_xml(element, &limits.jingle).map_err(mapping::Refusal::from)?;
-        let (session, report) =
-            mapping::to_sdp(&jingle, self.role(), self.kind(), self.dialect())?;
+        let jingle = Jingle::from_xml(element, &limits.jingle).map_err(mapping::Refusal::from)?;
+        let (session, report) = mapping::to_sdp(&jingle, self.role(), self.kind(), self.dialect())?;
         Ok((session.to_string(), report))
     }
 
@@ -167,7 +164,11 @@ fn read(input: impl Read, most: usize) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let cap = u64::try_from(most).unwrap_or(u64::MAX);
     input.take(cap.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() > most { Err(Error::TooLong(most)) } else { Ok(bytes) }
+    if bytes.len() > most {
+        Err(Error::TooLong(most))
+    } else {
+        Ok(bytes)
+    }
 }
 
 fn dialect(name: &str) -> Result<&'static Dialect, String> {

@@ -2,6 +2,7 @@
 
 mod check;
 mod credentials;
+mod map;
 mod run;
 
 use std::io::{self, Write};
@@ -28,6 +29,8 @@ enum Command {
     Check(ConfigFile),
     /// Print a user name and password for TURN
     Credentials(credentials::Arguments),
+    /// Map SDP to Jingle or back, from stdin to stdout
+    Map(map::Arguments),
 }
 
 /// Where the configuration is.
@@ -52,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Run(config) => run::run(&config),
         Command::Check(config) => check::run(&config, &mut io::stdout()),
         Command::Credentials(arguments) => credentials::run(&arguments),
+        Command::Map(arguments) => map::run(&arguments),
     }
 }
 

@@ -1,5 +1,7 @@
 //! External service discovery: XEP-0215, versions 1 and 2 of its namespace.
 
+use serde::Deserialize;
+
 use super::{Secret, mint};
 use crate::xml::{Element, Writer};
 
@@ -16,6 +18,24 @@ pub struct Service {
     pub transport: Transport,
     /// What its credentials are made with; a STUN server needs none.
     pub secret: Option<Secret>,
+}
+
+/// `[[ice]]`: a STUN or TURN server that is not ours.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct External {
+    /// Such as `turn:turn.example.org:3478?transport=udp`.
+    pub url: String,
+    /// Its TURN REST secret; none for STUN.
+    pub secret: Option<Secret>,
+}
+
+impl External {
+    /// The service; `None` if the URL is none of RFC 7064 and RFC 7065.
+    #[must_use]
+    pub fn service(&self) -> Option<Service> {
+        Service::parse(&self.url, self.secret.clone())
+    }
 }
 
 /// XEP-0215 §8.2: the types registered for STUN and TURN.

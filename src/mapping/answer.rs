@@ -1,9 +1,7 @@
 //! The answer that a browser gets: what the peer accepted, brought back into the frame of the offer
 //! (RFC 3264 §6).
 
-use crate::sdp::{
-    Attribute, Direction, FeedbackTarget, Media, RtpMap, SctpMap, Token,
-};
+use crate::sdp::{Attribute, Direction, FeedbackTarget, Media, RtpMap, SctpMap, Token};
 
 use super::payload::static_payload;
 use super::{Refusal, Report, Why, direction};
@@ -25,7 +23,10 @@ pub(super) fn fit(
         fit_payloads(answer, offer, section, report)?;
         fit_feedback(answer, offer, section, report);
         fit_extensions(answer, offer, section, report);
-        let offered = offer.direction().or(session_direction).unwrap_or(Direction::SendRecv);
+        let offered = offer
+            .direction()
+            .or(session_direction)
+            .unwrap_or(Direction::SendRecv);
         for attribute in &mut answer.attributes {
             if let Attribute::Direction(own) = attribute {
                 *own = direction::answered(*own, offered);
@@ -41,18 +42,28 @@ pub(super) fn fit(
         }
     }
     // An answered section has a port (RFC 9143 §7.3).
-    answer.attributes.retain(|own| *own != Attribute::BundleOnly);
+    answer
+        .attributes
+        .retain(|own| *own != Attribute::BundleOnly);
     answer.port = 9;
     Ok(())
 }
 
 /// A section that the peer left out: the m-line of the offer with port 0 at the same place.
 pub(super) fn rejected(offer: &Media) -> Media {
-    let mut media =
-        Media::new(offer.kind.clone(), 0, offer.protocol.clone(), offer.formats.clone());
+    let mut media = Media::new(
+        offer.kind.clone(),
+        0,
+        offer.protocol.clone(),
+        offer.formats.clone(),
+    );
     media.connections.clone_from(&offer.connections);
-    media.attributes.extend(offer.mid().cloned().map(Attribute::Mid));
-    media.attributes.push(Attribute::Direction(Direction::Inactive));
+    media
+        .attributes
+        .extend(offer.mid().cloned().map(Attribute::Mid));
+    media
+        .attributes
+        .push(Attribute::Direction(Direction::Inactive));
     media
 }
 
@@ -85,7 +96,11 @@ fn fit_payloads(
         _ => true,
     });
     let media_codec = codecs(answer).iter().any(|codec| !codec.is_auxiliary());
-    if media_codec { Ok(()) } else { Err(Refusal::NoCommonCodec(section.to_owned())) }
+    if media_codec {
+        Ok(())
+    } else {
+        Err(Refusal::NoCommonCodec(section.to_owned()))
+    }
 }
 
 /// XEP-0293: the responder must not add feedback. What it says for all payload types is said for
@@ -123,7 +138,11 @@ fn fit_feedback(answer: &mut Media, offer: &Media, section: &str, report: &mut R
                 report.note(Some(section), "rtcp-fb", Why::NotOffered);
             }
             FeedbackTarget::Every => {
-                for id in answer.formats.iter().filter_map(|format| format.parse().ok()) {
+                for id in answer
+                    .formats
+                    .iter()
+                    .filter_map(|format| format.parse().ok())
+                {
                     let target = FeedbackTarget::Payload(id);
                     let said = attributes.iter().any(|own| {
                         matches!(own, Attribute::Feedback(own) if own.target == target
@@ -144,18 +163,25 @@ fn fit_feedback(answer: &mut Media, offer: &Media, section: &str, report: &mut R
 /// XEP-0294: neither the extensions nor who may send them can grow in an answer.
 fn fit_extensions(answer: &mut Media, offer: &Media, section: &str, report: &mut Report) {
     answer.attributes.retain_mut(|attribute| {
-        let Attribute::ExtMap(own) = attribute else { return true };
-        let offered = offer.attributes.iter().find_map(|attribute| match attribute {
-            Attribute::ExtMap(map) if map.uri == own.uri => Some(map),
-            _ => None,
-        });
+        let Attribute::ExtMap(own) = attribute else {
+            return true;
+        };
+        let offered = offer
+            .attributes
+            .iter()
+            .find_map(|attribute| match attribute {
+                Attribute::ExtMap(map) if map.uri == own.uri => Some(map),
+                _ => None,
+            });
         let Some(offered) = offered else {
             report.note(Some(section), "rtp-hdrext", Why::NotOffered);
             return false;
         };
         let all = Direction::SendRecv;
-        let agreed =
-            direction::answered(own.direction.unwrap_or(all), offered.direction.unwrap_or(all));
+        let agreed = direction::answered(
+            own.direction.unwrap_or(all),
+            offered.direction.unwrap_or(all),
+        );
         own.direction = Some(agreed).filter(|agreed| *agreed != all);
         true
     });
@@ -177,10 +203,9 @@ fn fit_mux(
     if !offered {
         answer.attributes.retain(|own| *own != Attribute::RtcpMux);
     }
-    let demanded = offer
-        .attributes
-        .iter()
-        .any(|own| matches!(own, Attribute::Other { name, .. } if name.as_str() == "rtcp-mux-only"));
+    let demanded = offer.attributes.iter().any(
+        |own| matches!(own, Attribute::Other { name, .. } if name.as_str() == "rtcp-mux-only"),
+    );
     if demanded && !muxed && !bundled {
         return Err(Refusal::NoRtcpMux(section.to_owned()));
     }
@@ -201,15 +226,21 @@ fn fit_mux(
 fn fit_data(answer: &mut Media, offer: &Media) {
     answer.protocol = offer.protocol.clone();
     answer.formats.clone_from(&offer.formats);
-    let legacy = offer.attributes.iter().find_map(|attribute| match attribute {
-        Attribute::SctpMap(map) => Some(map),
-        _ => None,
-    });
+    let legacy = offer
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            Attribute::SctpMap(map) => Some(map),
+            _ => None,
+        });
     let Some(legacy) = legacy else { return };
     for attribute in &mut answer.attributes {
         if let Attribute::SctpPort(port) = attribute {
             answer.formats = Token::new(&port.to_string()).into_iter().collect();
-            *attribute = Attribute::SctpMap(SctpMap { port: *port, ..legacy.clone() });
+            *attribute = Attribute::SctpMap(SctpMap {
+                port: *port,
+                ..legacy.clone()
+            });
         }
     }
 }
@@ -232,18 +263,28 @@ impl Codec<'_> {
 
     /// Carries no media by itself.
     fn is_auxiliary(&self) -> bool {
-        ["rtx", "red", "ulpfec", "flexfec-03", "CN", "telephone-event"]
-            .iter()
-            .any(|name| self.name.eq_ignore_ascii_case(name))
+        [
+            "rtx",
+            "red",
+            "ulpfec",
+            "flexfec-03",
+            "CN",
+            "telephone-event",
+        ]
+        .iter()
+        .any(|name| self.name.eq_ignore_ascii_case(name))
     }
 }
 
 fn codecs(media: &Media) -> Vec<Codec<'_>> {
     let map = |id: u8| -> Option<&RtpMap> {
-        media.attributes.iter().find_map(|attribute| match attribute {
-            Attribute::RtpMap(map) if map.payload == id => Some(map),
-            _ => None,
-        })
+        media
+            .attributes
+            .iter()
+            .find_map(|attribute| match attribute {
+                Attribute::RtpMap(map) if map.payload == id => Some(map),
+                _ => None,
+            })
     };
     media
         .formats
@@ -254,7 +295,12 @@ fn codecs(media: &Media) -> Vec<Codec<'_>> {
                 Some(map) => (map.encoding.as_str(), map.clock_rate, map.channels()),
                 None => static_payload(id)?,
             };
-            Some(Codec { id, name, clock_rate, channels })
+            Some(Codec {
+                id,
+                name,
+                clock_rate,
+                channels,
+            })
         })
         .collect()
 }

@@ -33,11 +33,15 @@ pub fn answer(text: &str, offer: &sdp::Session, limits: &Limits) -> Result<sdp::
 /// RFC 3264 §6: as many sections, in the same order.
 pub(super) fn fits(answer: &sdp::Session, offer: &sdp::Session) -> Result<(), Refusal> {
     if answer.media.len() != offer.media.len() {
-        return Err(Refusal::Unfit("an answer has as many m-sections as its offer"));
+        return Err(Refusal::Unfit(
+            "an answer has as many m-sections as its offer",
+        ));
     }
     for (own, offered) in answer.media.iter().zip(&offer.media) {
         if own.kind != offered.kind {
-            return Err(Refusal::Unfit("an m-section of the answer is of another kind"));
+            return Err(Refusal::Unfit(
+                "an m-section of the answer is of another kind",
+            ));
         }
         if let (Some(own), Some(offered)) = (own.mid(), offered.mid())
             && own != offered
@@ -45,7 +49,9 @@ pub(super) fn fits(answer: &sdp::Session, offer: &sdp::Session) -> Result<(), Re
             return Err(Refusal::Unfit("an m-section of the answer has another mid"));
         }
         if offered.is_rejected() && !own.is_rejected() {
-            return Err(Refusal::Unfit("a rejected m-section can not come back in the answer"));
+            return Err(Refusal::Unfit(
+                "a rejected m-section can not come back in the answer",
+            ));
         }
     }
     Ok(())
@@ -57,7 +63,11 @@ fn check(session: &sdp::Session) -> Result<(), Refusal> {
         if media.is_rejected() {
             continue;
         }
-        let tag = tags.get(index).copied().flatten().and_then(|tag| session.media.get(tag));
+        let tag = tags
+            .get(index)
+            .copied()
+            .flatten()
+            .and_then(|tag| session.media.get(tag));
         let has = |wanted: fn(&Attribute) -> bool| {
             media
                 .attributes
@@ -66,7 +76,11 @@ fn check(session: &sdp::Session) -> Result<(), Refusal> {
                 .chain(tag.into_iter().flat_map(|tag| &tag.attributes))
                 .any(wanted)
         };
-        let name = || media.mid().map_or_else(|| index.to_string(), |mid| mid.as_str().to_owned());
+        let name = || {
+            media
+                .mid()
+                .map_or_else(|| index.to_string(), |mid| mid.as_str().to_owned())
+        };
         if !has(|own| matches!(own, Attribute::Fingerprint(_))) {
             return Err(Refusal::NoDtls(name()));
         }

@@ -39,7 +39,10 @@ pub(super) fn to_jingle(
     if !is_wanted(&protocol, &candidate.address, dialect) {
         return Err(Why::Dialect);
     }
-    let related = candidate.related.as_ref().filter(|related| !is_hidden(&related.address));
+    let related = candidate
+        .related
+        .as_ref()
+        .filter(|related| !is_hidden(&related.address));
     Ok(ice_udp::Candidate {
         component: candidate.component,
         foundation: candidate.foundation.as_str().to_owned(),
@@ -76,8 +79,15 @@ pub(super) fn to_sdp(candidate: &ice_udp::Candidate) -> Option<Candidate> {
         None if candidate.kind == "host" => None,
         // Hidden for privacy. libwebrtc and Firefox want the words to be there.
         None => {
-            let hidden = if address.contains(':') { "::" } else { "0.0.0.0" };
-            Some(Related { address: Word::literal(hidden), port: 0 })
+            let hidden = if address.contains(':') {
+                "::"
+            } else {
+                "0.0.0.0"
+            };
+            Some(Related {
+                address: Word::literal(hidden),
+                port: 0,
+            })
         }
     };
     let mut extensions = Vec::new();
@@ -126,7 +136,9 @@ fn is_wanted(protocol: &str, address: &str, dialect: &Dialect) -> bool {
 
 fn is_mdns(address: &str) -> bool {
     address.len() > 6
-        && address.get(address.len() - 6..).is_some_and(|end| end.eq_ignore_ascii_case(".local"))
+        && address
+            .get(address.len() - 6..)
+            .is_some_and(|end| end.eq_ignore_ascii_case(".local"))
 }
 
 fn is_link_local(address: &str) -> bool {

@@ -91,11 +91,19 @@ impl Dialect {
     };
 
     /// Movim.
-    pub const MOVIM: Self =
-        Self { name: "movim", writes_unmirrored: true, reads_unmirrored: true, ..Self::CLIENT };
+    pub const MOVIM: Self = Self {
+        name: "movim",
+        writes_unmirrored: true,
+        reads_unmirrored: true,
+        ..Self::CLIENT
+    };
 
     /// Monal.
-    pub const MONAL: Self = Self { name: "monal", tcp: false, ..Self::CLIENT };
+    pub const MONAL: Self = Self {
+        name: "monal",
+        tcp: false,
+        ..Self::CLIENT
+    };
 
     /// stanza.js.
     pub const STANZA: Self = Self {
@@ -108,7 +116,11 @@ impl Dialect {
     };
 
     /// Jitsi Meet.
-    pub const JITSI: Self = Self { name: "jitsi", writes_unmirrored: true, ..Self::CLIENT };
+    pub const JITSI: Self = Self {
+        name: "jitsi",
+        writes_unmirrored: true,
+        ..Self::CLIENT
+    };
 
     /// All of them.
     pub const ALL: [&'static Self; 7] = [
@@ -123,12 +135,20 @@ impl Dialect {
 
     /// In whose role the `senders` of a description that the peer owns are to be read.
     pub(super) fn read_as(&self, owner: Role) -> Role {
-        if self.writes_unmirrored { Role::Initiator } else { owner }
+        if self.writes_unmirrored {
+            Role::Initiator
+        } else {
+            owner
+        }
     }
 
     /// In whose role the `senders` of a description that goes to the peer are to be written.
     pub(super) fn write_as(&self, owner: Role) -> Role {
-        if self.reads_unmirrored { Role::Initiator } else { owner }
+        if self.reads_unmirrored {
+            Role::Initiator
+        } else {
+            owner
+        }
     }
 
     /// The dialect of this name.

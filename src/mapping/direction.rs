@@ -39,7 +39,10 @@ pub(super) fn of_extension(way: Way, owner: Role) -> Direction {
 
 /// An answer's direction, cut down to what the offer allows (RFC 3264 §6.1).
 pub(super) fn answered(answer: Direction, offer: Direction) -> Direction {
-    of(sends(answer) && receives(offer), receives(answer) && sends(offer))
+    of(
+        sends(answer) && receives(offer),
+        receives(answer) && sends(offer),
+    )
 }
 
 fn of(sends: bool, receives: bool) -> Direction {
@@ -65,9 +68,18 @@ mod tests {
 
     #[test]
     fn the_role_of_the_owner_decides() {
-        assert_eq!(senders(Direction::SendOnly, Role::Initiator), Senders::Initiator);
-        assert_eq!(senders(Direction::SendOnly, Role::Responder), Senders::Responder);
-        assert_eq!(senders(Direction::RecvOnly, Role::Responder), Senders::Initiator);
+        assert_eq!(
+            senders(Direction::SendOnly, Role::Initiator),
+            Senders::Initiator
+        );
+        assert_eq!(
+            senders(Direction::SendOnly, Role::Responder),
+            Senders::Responder
+        );
+        assert_eq!(
+            senders(Direction::RecvOnly, Role::Responder),
+            Senders::Initiator
+        );
         for owner in [Role::Initiator, Role::Responder] {
             for way in [
                 Direction::SendRecv,
@@ -82,9 +94,21 @@ mod tests {
 
     #[test]
     fn an_answer_can_not_widen_the_offer() {
-        assert_eq!(answered(Direction::SendRecv, Direction::SendOnly), Direction::RecvOnly);
-        assert_eq!(answered(Direction::SendRecv, Direction::Inactive), Direction::Inactive);
-        assert_eq!(answered(Direction::SendOnly, Direction::SendRecv), Direction::SendOnly);
-        assert_eq!(answered(Direction::SendOnly, Direction::SendOnly), Direction::Inactive);
+        assert_eq!(
+            answered(Direction::SendRecv, Direction::SendOnly),
+            Direction::RecvOnly
+        );
+        assert_eq!(
+            answered(Direction::SendRecv, Direction::Inactive),
+            Direction::Inactive
+        );
+        assert_eq!(
+            answered(Direction::SendOnly, Direction::SendRecv),
+            Direction::SendOnly
+        );
+        assert_eq!(
+            answered(Direction::SendOnly, Direction::SendOnly),
+            Direction::Inactive
+        );
     }
 }

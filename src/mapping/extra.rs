@@ -21,7 +21,10 @@ pub(super) fn push(
         report.note(section, attribute.name(), Why::NoPlace);
         return;
     }
-    into.push(extra::Attribute { name: attribute.name().to_owned(), value });
+    into.push(extra::Attribute {
+        name: attribute.name().to_owned(),
+        value,
+    });
 }
 
 /// Takes the attributes out again. Only those come through that could have been put in: nothing
@@ -89,8 +92,13 @@ fn may_travel(attribute: &Attribute) -> bool {
 }
 
 /// Means nothing on the other side, or is an assertion that holds on this side only.
-const MEANINGLESS: [&str; 5] =
-    ["rtcp", "msid-semantic", "remote-candidates", "ice-mismatch", "identity"];
+const MEANINGLESS: [&str; 5] = [
+    "rtcp",
+    "msid-semantic",
+    "remote-candidates",
+    "ice-mismatch",
+    "identity",
+];
 
 /// Bytes of a value.
 const LONGEST: usize = 2048;

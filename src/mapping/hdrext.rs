@@ -18,7 +18,10 @@ pub(super) fn to_jingle(map: &ExtMap, owner: Role) -> HeaderExtension {
         parameters: map
             .attributes
             .iter()
-            .map(|attributes| Parameter { name: attributes.as_str().to_owned(), value: None })
+            .map(|attributes| Parameter {
+                name: attributes.as_str().to_owned(),
+                value: None,
+            })
             .collect(),
     }
 }
@@ -34,7 +37,11 @@ pub(super) fn to_sdp(
     let mut seen = Vec::with_capacity(extensions.len());
     for extension in extensions {
         if !(1..=255).contains(&extension.id) || seen.contains(&extension.id) {
-            report.note(Some(section), "rtp-hdrext with an unusable id", Why::Malformed);
+            report.note(
+                Some(section),
+                "rtp-hdrext with an unusable id",
+                Why::Malformed,
+            );
             continue;
         }
         match map(extension, owner) {

@@ -66,11 +66,10 @@ impl Lines<'_> {
     }
 
     fn payload(&self, id: u8) -> Option<Payload> {
-        let (name, clock_rate, channels) =
-            match self.maps.iter().find(|map| map.payload == id) {
-                Some(map) => (map.encoding.as_str(), map.clock_rate, map.channels()),
-                None => static_payload(id)?,
-            };
+        let (name, clock_rate, channels) = match self.maps.iter().find(|map| map.payload == id) {
+            Some(map) => (map.encoding.as_str(), map.clock_rate, map.channels()),
+            None => static_payload(id)?,
+        };
         let mut parameters = Vec::new();
         for (_, fmtp) in self.fmtps.iter().filter(|(own, _)| *own == id) {
             parameters_to_jingle(&fmtp.parameters, &mut parameters);
@@ -97,22 +96,37 @@ pub(super) fn payload_to_sdp(
     out: &mut Vec<Attribute>,
 ) -> Option<()> {
     let known = static_payload(payload.id);
-    let encoding = payload.name.as_deref().or(known.map(|(name, ..)| name))?;
-    let encoding = Word::new(encoding).ok().filter(|name| !name.contains('/'))?;
+    let encoding = payload.name.as_deref().or_else(|| Some(known?.0))?;
+    let encoding = Word::new(encoding)
+        .ok()
+        .filter(|name| !name.contains('/'))?;
     let clock_rate = payload
         .clock_rate
-        .or(known.map(|(_, clock_rate, _)| clock_rate))
+        .or_else(|| Some(known?.1))
         .unwrap_or(if media == "video" { 90_000 } else { 8_000 });
-    let channels = payload.channels.or(known.map(|(.., channels)| channels));
-    let parameters = channels.filter(|channels| *channels != 1).map(|n| Word::from(u64::from(n)));
+    let channels = payload.channels.or_else(|| Some(known?.2));
+    let parameters = channels
+        .filter(|channels| *channels != 1)
+        .map(|n| Word::from(u64::from(n)));
     let is_h264 = encoding.eq_ignore_ascii_case("h264");
-    out.push(Attribute::RtpMap(RtpMap { payload: payload.id, encoding, clock_rate, parameters }));
+    out.push(Attribute::RtpMap(RtpMap {
+        payload: payload.id,
+        encoding,
+        clock_rate,
+        parameters,
+    }));
     out.extend(payload.feedback.iter().filter_map(|feedback| {
         feedback_to_sdp(feedback, FeedbackTarget::Payload(payload.id)).map(Attribute::Feedback)
     }));
     let parameters = parameters_to_sdp(&payload.parameters, is_h264, ptime);
-    if let Some(parameters) = ByteString::new(&parameters).ok().filter(|text| !text.is_empty()) {
-        out.push(Attribute::Fmtp(Fmtp { format: Token::from(payload.id), parameters }));
+    if let Some(parameters) = ByteString::new(&parameters)
+        .ok()
+        .filter(|text| !text.is_empty())
+    {
+        out.push(Attribute::Fmtp(Fmtp {
+            format: Token::from(payload.id),
+            parameters,
+        }));
     }
     Some(())
 }
@@ -123,7 +137,11 @@ pub(super) fn feedback_to_sdp(
     target: FeedbackTarget,
 ) -> Option<Feedback> {
     match feedback {
-        rtcp_fb::Feedback::Kind { kind, subtype, parameters } => Some(Feedback {
+        rtcp_fb::Feedback::Kind {
+            kind,
+            subtype,
+            parameters,
+        } => Some(Feedback {
             target,
             kind: Word::new(kind).ok()?,
             subtype: subtype.as_deref().map(Word::new).transpose().ok()?,
@@ -155,13 +173,19 @@ fn feedback_to_jingle(feedback: &Feedback) -> rtcp_fb::Feedback {
     }
     rtcp_fb::Feedback::Kind {
         kind: feedback.kind.as_str().to_owned(),
-        subtype: feedback.subtype.as_ref().map(|subtype| subtype.as_str().to_owned()),
+        subtype: feedback
+            .subtype
+            .as_ref()
+            .map(|subtype| subtype.as_str().to_owned()),
         parameters: feedback
             .parameters
             .iter()
             .map(|word| match word.split_once('=') {
                 Some((name, value)) => Parameter::new(name, value),
-                None => Parameter { name: word.as_str().to_owned(), value: None },
+                None => Parameter {
+                    name: word.as_str().to_owned(),
+                    value: None,
+                },
             })
             .collect(),
     }
@@ -177,13 +201,21 @@ fn parameters_to_jingle(text: &str, out: &mut Vec<Parameter>) {
         }
         return;
     }
-    for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
+    for part in text
+        .split(';')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+    {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
         out.push(Parameter::new(name.trim(), value.trim()));
     }
 }
 
-fn parameters_to_sdp(parameters: &[Parameter], is_h264: bool, ptime: &mut Option<String>) -> String {
+fn parameters_to_sdp(
+    parameters: &[Parameter],
+    is_h264: bool,
+    ptime: &mut Option<String>,
+) -> String {
     let mut text = String::new();
     let encodings: Vec<_> = parameters
         .iter()
@@ -194,13 +226,19 @@ fn parameters_to_sdp(parameters: &[Parameter], is_h264: bool, ptime: &mut Option
         // Monal takes RED's "111/111" apart.
         return encodings.join("/");
     }
-    for parameter in parameters {
+    for (index, parameter) in parameters.iter().enumerate() {
         let value = parameter.value.as_deref().unwrap_or_default();
         if parameter.name == "ptime" {
             *ptime = Some(value.to_owned());
             continue;
         }
-        let Some((name, value)) = repair(&parameter.name, value, is_h264) else { continue };
+        let Some((name, value)) = repair(&parameter.name, value, is_h264) else {
+            continue;
+        };
+        let again = |own: &&Parameter| own.name == parameter.name && own.value == parameter.value;
+        if parameters.iter().take(index).any(|own| again(&own)) {
+            continue;
+        }
         if !text.is_empty() {
             text.push(';');
         }
@@ -282,7 +320,14 @@ mod tests {
 
     #[test]
     fn parameters_come_back() {
-        for text in ["minptime=10;useinbandfec=1", "0-15", "111/111", "0-16,66", "a=b==;c", "apt=96"] {
+        for text in [
+            "minptime=10;useinbandfec=1",
+            "0-15",
+            "111/111",
+            "0-16,66",
+            "a=b==;c",
+            "apt=96",
+        ] {
             let mut parameters = Vec::new();
             parameters_to_jingle(text, &mut parameters);
             assert_eq!(back(&parameters, false), text);
@@ -294,7 +339,10 @@ mod tests {
         let forms = [
             Parameter::new("", "111/111"),
             Parameter::new("111/111", ""),
-            Parameter { name: "111/111".to_owned(), value: None },
+            Parameter {
+                name: "111/111".to_owned(),
+                value: None,
+            },
         ];
         for form in forms {
             assert_eq!(back(&[form], false), "111/111");
@@ -312,9 +360,15 @@ mod tests {
             back(&h264, true),
             "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f"
         );
-        assert_eq!(back(&[Parameter::new("profile_level_id", "4325392")], false), "");
+        assert_eq!(
+            back(&[Parameter::new("profile_level_id", "4325392")], false),
+            ""
+        );
         assert_eq!(back(&[Parameter::new("dtmp_tones", "0-15")], false), "0-15");
-        let red = [Parameter::new("encodings", "111"), Parameter::new("encodings", "111")];
+        let red = [
+            Parameter::new("encodings", "111"),
+            Parameter::new("encodings", "111"),
+        ];
         assert_eq!(back(&red, false), "111/111");
     }
 }

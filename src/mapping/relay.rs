@@ -11,17 +11,19 @@ use super::{Dialect, Refusal, Report, Why, direction};
 ///
 /// # Errors
 /// When nothing is left that the receiver could take.
-pub fn relay(
-    jingle: &Jingle,
-    owner: Role,
-    to: &Dialect,
-) -> Result<(Vec<Jingle>, Report), Refusal> {
+pub fn relay(jingle: &Jingle, owner: Role, to: &Dialect) -> Result<(Vec<Jingle>, Report), Refusal> {
     let mut report = Report::default();
     let mut own = jingle.clone();
     own.initiator = None;
     own.responder = None;
-    if matches!(own.action, Action::SessionInitiate | Action::SessionAccept | Action::ContentAdd) {
-        own.contents = super::to_sdp::usable(jingle, &mut report)?.into_iter().cloned().collect();
+    if matches!(
+        own.action,
+        Action::SessionInitiate | Action::SessionAccept | Action::ContentAdd
+    ) {
+        own.contents = super::to_sdp::usable(jingle, &mut report)?
+            .into_iter()
+            .cloned()
+            .collect();
     }
     if !to.data {
         own.contents.retain(|content| {
@@ -51,7 +53,10 @@ pub fn relay(
 /// One stanza for each content, where the receiver wants it so. session-initiate and
 /// session-accept are never taken apart.
 pub(super) fn split(jingle: Jingle, to: &Dialect) -> Vec<Jingle> {
-    let whole = matches!(jingle.action, Action::SessionInitiate | Action::SessionAccept);
+    let whole = matches!(
+        jingle.action,
+        Action::SessionInitiate | Action::SessionAccept
+    );
     if whole || !to.one_content || jingle.contents.len() < 2 {
         return vec![jingle];
     }
@@ -74,7 +79,9 @@ pub(super) fn split(jingle: Jingle, to: &Dialect) -> Vec<Jingle> {
 
 fn clean(content: &mut Content, owner: Role, to: &Dialect, report: &mut Report) {
     let section = content.name.clone();
-    let dtls = content.ice().is_some_and(|ice| !ice.fingerprints.is_empty());
+    let dtls = content
+        .ice()
+        .is_some_and(|ice| !ice.fingerprints.is_empty());
     if let Some(Description::Rtp(description)) = &mut content.description {
         if dtls && description.encryption.take().is_some() {
             report.note(Some(&section), "encryption", Why::Unsafe);
@@ -95,18 +102,23 @@ fn clean(content: &mut Content, owner: Role, to: &Dialect, report: &mut Report) 
         }
         if to.values_required {
             for source in &mut description.sources {
-                source.parameters.retain(|own| own.value.as_deref().is_some_and(|v| !v.is_empty()));
+                source
+                    .parameters
+                    .retain(|own| own.value.as_deref().is_some_and(|v| !v.is_empty()));
             }
         }
     }
     if let Some(ice) = content.ice_mut() {
         let before = ice.candidates.len();
-        ice.candidates.retain(|own| super::candidate::is_for(own, to));
+        ice.candidates
+            .retain(|own| super::candidate::is_for(own, to));
         for _ in ice.candidates.len()..before {
             report.note(Some(&section), "candidate", Why::Dialect);
         }
         for own in &mut ice.candidates {
-            own.id.get_or_insert_with(|| super::candidate::name(own.component, &own.foundation, &own.ip, own.port));
+            own.id.get_or_insert_with(|| {
+                super::candidate::name(own.component, &own.foundation, &own.ip, own.port)
+            });
             own.network.get_or_insert_with(|| "0".to_owned());
         }
     }

@@ -27,7 +27,10 @@ impl Lines<'_> {
         let sources = &mut description.sources;
         for line in &self.ssrcs {
             if !sources.iter().any(|source| source.ssrc == line.id) {
-                sources.push(Source { ssrc: line.id, parameters: Vec::new() });
+                sources.push(Source {
+                    ssrc: line.id,
+                    parameters: Vec::new(),
+                });
             }
             let Some(source) = sources.iter_mut().find(|source| source.ssrc == line.id) else {
                 continue;
@@ -36,28 +39,41 @@ impl Lines<'_> {
             match line.name.as_str() {
                 "msid" if !self.msids.is_empty() => {}
                 "mslabel" | "label" => {
-                    report.note(Some(section), format!("ssrc {}", line.name), Why::Meaningless);
+                    report.note(
+                        Some(section),
+                        format!("ssrc {}", line.name),
+                        Why::Meaningless,
+                    );
                 }
                 _ if dialect.values_required && value.as_deref().is_none_or(str::is_empty) => {
                     report.note(Some(section), format!("ssrc {}", line.name), Why::Dialect);
                 }
-                name => source.parameters.push(Parameter { name: name.to_owned(), value }),
+                name => source.parameters.push(Parameter {
+                    name: name.to_owned(),
+                    value,
+                }),
             }
         }
         for source in sources.iter_mut() {
             source.parameters.extend(
-                self.msids.iter().map(|msid| Parameter::new("msid", msid.to_string())),
+                self.msids
+                    .iter()
+                    .map(|msid| Parameter::new("msid", msid.to_string())),
             );
         }
-        description.source_groups.extend(self.groups.iter().map(|group| SourceGroup {
-            semantics: group.semantics.as_str().to_owned(),
-            ssrcs: group.ssrcs.clone(),
-        }));
-        if dialect.streams {
-            description.streams.extend(self.msids.iter().map(|msid| Stream {
-                id: msid.stream.as_str().to_owned(),
-                track: msid.track.as_ref().map(|track| track.as_str().to_owned()),
+        description
+            .source_groups
+            .extend(self.groups.iter().map(|group| SourceGroup {
+                semantics: group.semantics.as_str().to_owned(),
+                ssrcs: group.ssrcs.clone(),
             }));
+        if dialect.streams {
+            description
+                .streams
+                .extend(self.msids.iter().map(|msid| Stream {
+                    id: msid.stream.as_str().to_owned(),
+                    track: msid.track.as_ref().map(|track| track.as_str().to_owned()),
+                }));
         }
         !description.sources.is_empty() || self.msids.is_empty() || dialect.streams
     }
@@ -69,7 +85,10 @@ pub(super) fn msids(description: &Description) -> Vec<Msid> {
     let streams = description.streams.iter().filter_map(|stream| {
         Some(Msid {
             stream: Word::new(&stream.id).ok()?,
-            track: stream.track.as_deref().and_then(|track| Word::new(track).ok()),
+            track: stream
+                .track
+                .as_deref()
+                .and_then(|track| Word::new(track).ok()),
         })
     });
     let parameters = description
@@ -122,7 +141,10 @@ fn line(id: u32, parameter: &Parameter) -> Option<Ssrc> {
     Some(Ssrc {
         id,
         name: Token::new(&parameter.name).ok()?,
-        value: value.map(|value| ByteString::new(&value)).transpose().ok()?,
+        value: value
+            .map(|value| ByteString::new(&value))
+            .transpose()
+            .ok()?,
     })
 }
 

@@ -32,7 +32,11 @@ pub fn to_jingle(
     let mut report = Report::default();
     let mapped = sections(description, &names, owner, kind, dialect, &mut report)?;
     let mut jingle = Jingle::new(action, sid);
-    jingle.contents = mapped.contents.into_iter().map(|(_, content)| content).collect();
+    jingle.contents = mapped
+        .contents
+        .into_iter()
+        .map(|(_, content)| content)
+        .collect();
     jingle.groups = mapped.groups;
     jingle.extra = mapped.extra;
     Ok((jingle, report))
@@ -58,7 +62,9 @@ pub(super) struct Mapped {
 pub(super) fn names(description: &sdp::Session, creator: Role, dialect: &Dialect) -> Vec<Name> {
     let mut names: Vec<Name> = Vec::with_capacity(description.media.len());
     for (index, media) in description.media.iter().enumerate() {
-        let mut name = media.mid().map_or_else(|| index.to_string(), |mid| mid.as_str().to_owned());
+        let mut name = media
+            .mid()
+            .map_or_else(|| index.to_string(), |mid| mid.as_str().to_owned());
         if dialect.short_names && name.len() > SHORT {
             name = format!("content{index}");
         }
@@ -91,8 +97,12 @@ pub(super) fn sections(
     let tags = tags(description);
     let mut contents = Vec::with_capacity(description.media.len());
     let mut session = extra::SessionExtra::default();
-    for (index, ((media, name), mut lines)) in
-        description.media.iter().zip(names).zip(gathered.iter().cloned()).enumerate()
+    for (index, ((media, name), mut lines)) in description
+        .media
+        .iter()
+        .zip(names)
+        .zip(gathered.iter().cloned())
+        .enumerate()
     {
         if media.is_rejected() {
             session.sections.push(rejected(index, media));
@@ -103,10 +113,18 @@ pub(super) fn sections(
             session.sections.push(rejected(index, media));
             continue;
         }
-        if let Some(tag) = tags.get(index).copied().flatten().and_then(|tag| gathered.get(tag)) {
+        if let Some(tag) = tags
+            .get(index)
+            .copied()
+            .flatten()
+            .and_then(|tag| gathered.get(tag))
+        {
             lines.transport.complete(&tag.transport);
         }
-        contents.push((index, lines.content(media, name, owner, kind, dialect, report)?));
+        contents.push((
+            index,
+            lines.content(media, name, owner, kind, dialect, report)?,
+        ));
     }
     let groups = groups(description, names, &contents, dialect, report);
     for attribute in &description.attributes {
@@ -120,15 +138,26 @@ pub(super) fn sections(
         }
     }
     let extra = Some(session).filter(|extra| dialect.extension && !extra.is_empty());
-    Ok(Mapped { contents, groups, extra })
+    Ok(Mapped {
+        contents,
+        groups,
+        extra,
+    })
 }
 
 /// The index of the BUNDLE tag for every section that is in a group (RFC 9143 §7.2.1).
 pub(super) fn tags(description: &sdp::Session) -> Vec<Option<usize>> {
-    let index =
-        |mid: &str| description.media.iter().position(|m| m.mid().is_some_and(|own| **own == *mid));
+    let index = |mid: &str| {
+        description
+            .media
+            .iter()
+            .position(|m| m.mid().is_some_and(|own| **own == *mid))
+    };
     let mut tags = vec![None; description.media.len()];
-    for group in description.groups().filter(|group| group.semantics.as_str() == "BUNDLE") {
+    for group in description
+        .groups()
+        .filter(|group| group.semantics.as_str() == "BUNDLE")
+    {
         let Some(tag) = group.mids.iter().find_map(|mid| {
             index(mid).filter(|i| description.media.get(*i).is_some_and(|m| !m.is_rejected()))
         }) else {
@@ -172,9 +201,17 @@ impl<'a> Lines<'a> {
         }
         // RFC 8866 §5.13: what the session level says holds for every section that does not say
         // otherwise. Firefox writes its fingerprints there.
-        for attribute in session.attributes.iter().filter(|own| is_inherited(own, media.is_rtp())) {
+        for attribute in session
+            .attributes
+            .iter()
+            .filter(|own| is_inherited(own, media.is_rtp()))
+        {
             let kind = std::mem::discriminant(attribute);
-            if !media.attributes.iter().any(|own| std::mem::discriminant(own) == kind) {
+            if !media
+                .attributes
+                .iter()
+                .any(|own| std::mem::discriminant(own) == kind)
+            {
                 lines.add(attribute, dialect, section, report);
             }
         }
@@ -191,7 +228,8 @@ impl<'a> Lines<'a> {
         match attribute {
             Attribute::Candidate(candidate) => self.transport.candidates.push(candidate),
             Attribute::Content(names) => {
-                self.categories.extend(names.iter().map(|name| name.as_str().to_owned()));
+                self.categories
+                    .extend(names.iter().map(|name| name.as_str().to_owned()));
             }
             Attribute::Crypto(_) => report.note(Some(section), "crypto", Why::Unsafe),
             Attribute::Direction(direction) => self.direction = Some(*direction),
@@ -321,7 +359,10 @@ impl<'a> Lines<'a> {
             categories: std::mem::take(&mut self.categories),
             ..Description::default()
         };
-        if !self.sources.to_jingle(&mut description, dialect, section, report) {
+        if !self
+            .sources
+            .to_jingle(&mut description, dialect, section, report)
+        {
             for msid in std::mem::take(&mut self.sources.msids) {
                 self.carry(&Attribute::Msid(msid.clone()), dialect, section, report);
             }
@@ -348,7 +389,10 @@ fn groups(
             .mids
             .iter()
             .filter_map(|mid| {
-                description.media.iter().position(|m| m.mid().is_some_and(|own| own == mid))
+                description
+                    .media
+                    .iter()
+                    .position(|m| m.mid().is_some_and(|own| own == mid))
             })
             .filter(|index| contents.iter().any(|(own, _)| own == index))
             .filter_map(|index| names.get(index).map(|name| name.name.clone()))
@@ -376,7 +420,12 @@ fn rejected(index: usize, media: &Media) -> extra::Section {
 }
 
 fn formats(media: &Media) -> String {
-    media.formats.iter().map(sdp::Token::as_str).collect::<Vec<_>>().join(" ")
+    media
+        .formats
+        .iter()
+        .map(sdp::Token::as_str)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Whether a section without such a line takes it from the session level.

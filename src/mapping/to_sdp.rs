@@ -2,9 +2,7 @@
 
 use crate::jingle::grouping::Group;
 use crate::jingle::rtp::Payload;
-use crate::jingle::{
-    Content, Description, Jingle, Role, Sid, Transport, extra, ice_udp, rtp,
-};
+use crate::jingle::{Content, Description, Jingle, Role, Sid, Transport, extra, ice_udp, rtp};
 use crate::sdp::{
     self, Attribute, Bandwidth, ByteString, FeedbackTarget, Line, Media, Origin, Token, Word,
 };
@@ -30,7 +28,10 @@ pub fn to_sdp(
 ) -> Result<(sdp::Session, Report), Refusal> {
     let mut report = Report::default();
     // Every section may have been rejected.
-    let sections = jingle.extra.as_ref().map_or(&[][..], |extra| &extra.sections);
+    let sections = jingle
+        .extra
+        .as_ref()
+        .map_or(&[][..], |extra| &extra.sections);
     let contents = match usable(jingle, &mut report) {
         Err(_) if jingle.contents.is_empty() && !sections.is_empty() => Vec::new(),
         contents => contents?,
@@ -44,7 +45,9 @@ pub fn to_sdp(
     insert_rejected(sections, &mut media, &mut report);
     let mut session = empty(&jingle.sid, 1);
     session.attributes = groups(&jingle.groups, &parts, &mut report);
-    session.attributes.extend(session_level(jingle.extra.as_ref(), &mut report));
+    session
+        .attributes
+        .extend(session_level(jingle.extra.as_ref(), &mut report));
     session.media = media;
     Ok((session, report))
 }
@@ -70,7 +73,11 @@ pub(super) fn usable<'a>(
 ) -> Result<Vec<&'a Content>, Refusal> {
     let mut refusal = Refusal::UnsupportedApplications;
     let mut contents: Vec<&Content> = Vec::with_capacity(jingle.contents.len());
-    for content in jingle.contents.iter().filter(|content| content.is_session()) {
+    for content in jingle
+        .contents
+        .iter()
+        .filter(|content| content.is_session())
+    {
         let same = |own: &&&Content| own.creator == content.creator && own.name == content.name;
         if contents.iter().any(|own| same(&own)) {
             return Err(Refusal::DuplicateContent(content.name.clone()));
@@ -91,7 +98,11 @@ pub(super) fn usable<'a>(
             report.note(Some(&content.name), "description", Why::NoPlace);
         }
     }
-    if contents.is_empty() { Err(refusal) } else { Ok(contents) }
+    if contents.is_empty() {
+        Err(refusal)
+    } else {
+        Ok(contents)
+    }
 }
 
 /// Whether a content is about data channels. stanza gives them no description, Conversations and
@@ -109,14 +120,16 @@ pub(super) fn is_data(content: &Content) -> bool {
 pub(super) fn mids(contents: &[&Content]) -> Vec<Option<Token>> {
     let mut mids: Vec<Token> = Vec::with_capacity(contents.len());
     for (index, content) in contents.iter().enumerate() {
-        let name = Token::new(&content.name).ok().filter(|name| !mids.contains(name));
+        let name = Token::new(&content.name)
+            .ok()
+            .filter(|name| !mids.contains(name));
         let mid = name.or_else(|| {
             let taken = |mid: &Token| {
                 mids.contains(mid) || contents.iter().any(|own| own.name == mid.as_str())
             };
-            (index..).map(|n| format!("m{n}")).find_map(|mid| {
-                Token::new(&mid).ok().filter(|mid| !taken(mid))
-            })
+            (index..)
+                .map(|n| format!("m{n}"))
+                .find_map(|mid| Token::new(&mid).ok().filter(|mid| !taken(mid)))
         });
         mids.extend(mid);
     }
@@ -139,7 +152,12 @@ pub(super) fn parts<'a>(
             Some(ice) => Ready::read(ice, &content.name, report)?,
             None => Ready::default(),
         };
-        parts.push(Part { content, mid: mid.clone(), ready, tag: None });
+        parts.push(Part {
+            content,
+            mid: mid.clone(),
+            ready,
+            tag: None,
+        });
     }
     for group in groups.iter().filter(|group| group.semantics == "BUNDLE") {
         let members: Vec<_> = group
@@ -147,8 +165,12 @@ pub(super) fn parts<'a>(
             .iter()
             .filter_map(|name| contents.iter().position(|content| content.name == *name))
             .collect();
-        let Some(first) = members.first().copied() else { continue };
-        let Some(tag) = parts.get(first).map(|part| part.ready.clone()) else { continue };
+        let Some(first) = members.first().copied() else {
+            continue;
+        };
+        let Some(tag) = parts.get(first).map(|part| part.ready.clone()) else {
+            continue;
+        };
         for member in members {
             if let Some(part) = parts.get_mut(member) {
                 part.ready.complete(&tag);
@@ -171,7 +193,6 @@ impl Part<'_> {
         dialect: &Dialect,
         report: &mut Report,
     ) -> Result<Media, Refusal> {
-        let section = self.content.name.as_str();
         let extra = self.content.extra.as_ref();
         let mut own = Vec::new();
         let mut media = match self.content.rtp() {
@@ -186,7 +207,9 @@ impl Part<'_> {
         if own.contains(&Attribute::BundleOnly) && self.tag.is_some() {
             media.port = 0;
         }
-        media.connections.push(ByteString::literal("IN IP4 0.0.0.0"));
+        media
+            .connections
+            .push(ByteString::literal("IN IP4 0.0.0.0"));
         let out = &mut media.attributes;
         out.reserve(own.len() + 16);
         if let Some(ice) = self.content.ice() {
@@ -194,7 +217,6 @@ impl Part<'_> {
         }
         out.extend(self.mid.clone().map(Attribute::Mid));
         out.append(&mut own);
-        debug_assert!(!section.is_empty());
         Ok(media)
     }
 
@@ -234,7 +256,10 @@ impl Part<'_> {
         if description.extmap_allow_mixed {
             out.push(Attribute::ExtMapAllowMixed);
         }
-        out.push(Attribute::Direction(direction::direction(self.content.senders(), owner)));
+        out.push(Attribute::Direction(direction::direction(
+            self.content.senders(),
+            owner,
+        )));
         out.extend(source::msids(description).into_iter().map(Attribute::Msid));
         if description.rtcp_mux {
             out.push(Attribute::RtcpMux);
@@ -246,8 +271,11 @@ impl Part<'_> {
         if formats.is_empty() {
             return Err(Refusal::NoCommonCodec(section.to_owned()));
         }
-        let categories: Vec<_> =
-            description.categories.iter().filter_map(|name| Token::new(name).ok()).collect();
+        let categories: Vec<_> = description
+            .categories
+            .iter()
+            .filter_map(|name| Token::new(name).ok())
+            .collect();
         if !categories.is_empty() {
             out.push(Attribute::Content(categories));
         }
@@ -268,23 +296,33 @@ impl Part<'_> {
     }
 
     fn protocol(&self, description: &rtp::Description) -> Result<Word, Refusal> {
-        if let Some(own) = self.content.extra.as_ref().and_then(|extra| extra.protocol.as_deref()) {
+        if let Some(own) = self
+            .content
+            .extra
+            .as_ref()
+            .and_then(|extra| extra.protocol.as_deref())
+        {
             return Word::new(own)
                 .ok()
                 .filter(|own| own.contains("RTP/"))
                 .ok_or_else(|| Refusal::Value(self.content.name.clone(), "proto"));
         }
         let feedback = !description.feedback.is_empty()
-            || description.payloads.iter().any(|payload| !payload.feedback.is_empty());
-        Ok(Word::literal(if !self.ready.fingerprints.is_empty() || self.ready.ufrag.is_none() {
-            RTP
-        } else if description.encryption.is_some() {
-            "RTP/SAVPF"
-        } else if feedback {
-            "RTP/AVPF"
-        } else {
-            "RTP/AVP"
-        }))
+            || description
+                .payloads
+                .iter()
+                .any(|payload| !payload.feedback.is_empty());
+        Ok(Word::literal(
+            if !self.ready.fingerprints.is_empty() || self.ready.ufrag.is_none() {
+                RTP
+            } else if description.encryption.is_some() {
+                "RTP/SAVPF"
+            } else if feedback {
+                "RTP/AVPF"
+            } else {
+                "RTP/AVP"
+            },
+        ))
     }
 
     fn data(
@@ -312,7 +350,11 @@ impl Part<'_> {
     /// The attributes out of our own element, those left out that are there already.
     fn extra(&self, extra: &extra::SectionExtra, report: &mut Report) -> Vec<Attribute> {
         let mut taken = carried::take(&extra.attributes, Some(&self.content.name), report);
-        if self.content.rtp().is_some_and(|rtp| !source::msids(rtp).is_empty()) {
+        if self
+            .content
+            .rtp()
+            .is_some_and(|rtp| !source::msids(rtp).is_empty())
+        {
             taken.retain(|attribute| !matches!(attribute, Attribute::Msid(_)));
         }
         if self.tag.is_none() {
@@ -346,11 +388,7 @@ pub(super) fn empty(sid: &Sid, version: u64) -> sdp::Session {
 }
 
 /// `a=group` for every group, with the members that are there.
-pub(super) fn groups(
-    groups: &[Group],
-    parts: &[Part<'_>],
-    report: &mut Report,
-) -> Vec<Attribute> {
+pub(super) fn groups(groups: &[Group], parts: &[Part<'_>], report: &mut Report) -> Vec<Attribute> {
     let mut lines = Vec::new();
     for group in groups {
         let mids: Vec<_> = group
@@ -390,7 +428,12 @@ pub(super) fn line(kind: &str, port: u16, protocol: &str, formats: &str) -> Opti
         .collect::<Result<_, _>>()
         .ok()
         .filter(|formats: &Vec<_>| !formats.is_empty())?;
-    Some(Media::new(Token::new(kind).ok()?, port, Word::new(protocol).ok()?, formats))
+    Some(Media::new(
+        Token::new(kind).ok()?,
+        port,
+        Word::new(protocol).ok()?,
+        formats,
+    ))
 }
 
 /// Puts the sections that have no content back to their places.
@@ -403,9 +446,15 @@ fn insert_rejected(sections: &[extra::Section], media: &mut Vec<Media>, report: 
             continue;
         };
         own.connections.push(ByteString::literal("IN IP4 0.0.0.0"));
+        own.attributes.extend(
+            section
+                .mid
+                .as_deref()
+                .and_then(|mid| Token::new(mid).ok())
+                .map(Attribute::Mid),
+        );
         own.attributes
-            .extend(section.mid.as_deref().and_then(|mid| Token::new(mid).ok()).map(Attribute::Mid));
-        own.attributes.push(Attribute::Direction(sdp::Direction::Inactive));
+            .push(Attribute::Direction(sdp::Direction::Inactive));
         media.insert(section.index.min(media.len()), own);
     }
 }
@@ -426,7 +475,11 @@ fn payloads(
             continue;
         }
         if !is_whole(own, &description.payloads) {
-            report.note(Some(section), "payload-type without its primary", Why::Unlisted);
+            report.note(
+                Some(section),
+                "payload-type without its primary",
+                Why::Unlisted,
+            );
             continue;
         }
         if payload::payload_to_sdp(own, &description.media, &mut ptime, out).is_none() {
@@ -444,7 +497,8 @@ fn payloads(
         }
     }
     let time = |own: Option<String>, other: &Option<String>| {
-        own.or_else(|| other.clone()).and_then(|time| Word::new(time.trim()).ok())
+        own.or_else(|| other.clone())
+            .and_then(|time| Word::new(time.trim()).ok())
     };
     out.extend(time(ptime, &description.ptime).map(Attribute::Ptime));
     out.extend(time(max_ptime, &description.max_ptime).map(Attribute::MaxPtime));
@@ -453,7 +507,11 @@ fn payloads(
 
 /// Whether what a payload type repairs is there too.
 fn is_whole(own: &Payload, all: &[Payload]) -> bool {
-    let listed = |id: &str| id.trim().parse().is_ok_and(|id: u8| all.iter().any(|p| p.id == id));
+    let listed = |id: &str| {
+        id.trim()
+            .parse()
+            .is_ok_and(|id: u8| all.iter().any(|p| p.id == id))
+    };
     match own.name.as_deref() {
         Some(name) if name.eq_ignore_ascii_case("rtx") => own
             .parameters
@@ -465,15 +523,19 @@ fn is_whole(own: &Payload, all: &[Payload]) -> bool {
     }
 }
 
-fn cryptos(
-    description: &rtp::Description,
-    section: &str,
-    report: &mut Report,
-) -> Vec<Attribute> {
+fn cryptos(description: &rtp::Description, section: &str, report: &mut Report) -> Vec<Attribute> {
     let mut lines = Vec::new();
-    for own in description.encryption.iter().flat_map(|encryption| &encryption.cryptos) {
-        let mut text =
-            format!("crypto:{} {} {}", own.tag.trim(), own.suite.trim(), own.key_params.trim());
+    for own in description
+        .encryption
+        .iter()
+        .flat_map(|encryption| &encryption.cryptos)
+    {
+        let mut text = format!(
+            "crypto:{} {} {}",
+            own.tag.trim(),
+            own.suite.trim(),
+            own.key_params.trim()
+        );
         if let Some(params) = &own.session_params {
             text.push(' ');
             text.push_str(params);

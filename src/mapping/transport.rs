@@ -91,15 +91,18 @@ impl<'a> Lines<'a> {
 
     /// Options that no client has a name for.
     pub(super) fn unplaced(&self) -> impl Iterator<Item = &'a Word> {
-        self.options.iter().copied().filter(|option| !PLACED.contains(&option.as_str()))
+        self.options
+            .iter()
+            .copied()
+            .filter(|option| !PLACED.contains(&option.as_str()))
     }
 
     pub(super) fn sctp(&self, formats: &[Token]) -> sctp::SctpMap {
         sctp::SctpMap {
             port: self
                 .sctp_port
-                .or(self.sctp_map.map(|map| map.port))
-                .or(formats.iter().find_map(|format| format.parse().ok()))
+                .or_else(|| Some(self.sctp_map?.port))
+                .or_else(|| formats.iter().find_map(|format| format.parse().ok()))
                 .unwrap_or(5000),
             protocol: "webrtc-datachannel".to_owned(),
             streams: Some(self.sctp_map.and_then(|map| map.streams).unwrap_or(1024)),
@@ -128,13 +131,24 @@ impl Ready {
     ) -> Result<Self, Refusal> {
         let bad = |_| Refusal::Credentials(section.to_owned());
         let mut ready = Self {
-            ufrag: transport.ufrag.as_deref().map(IceUfrag::new).transpose().map_err(bad)?,
-            pwd: transport.pwd.as_deref().map(IcePwd::new).transpose().map_err(bad)?,
+            ufrag: transport
+                .ufrag
+                .as_deref()
+                .map(IceUfrag::new)
+                .transpose()
+                .map_err(bad)?,
+            pwd: transport
+                .pwd
+                .as_deref()
+                .map(IcePwd::new)
+                .transpose()
+                .map_err(bad)?,
             ..Self::default()
         };
         for own in &transport.fingerprints {
-            ready.setup =
-                ready.setup.or_else(|| own.setup.as_deref().and_then(|s| Setup::parse(s.trim())));
+            ready.setup = ready
+                .setup
+                .or_else(|| own.setup.as_deref().and_then(|s| Setup::parse(s.trim())));
             match fingerprint(own) {
                 Some(own) => ready.fingerprints.push(own),
                 None => report.note(Some(section), "fingerprint", Why::Malformed),
@@ -177,7 +191,12 @@ impl Ready {
                 .filter_map(|option| Word::new(option).ok()),
         );
         out.push(Attribute::IceOptions(options));
-        out.extend(self.fingerprints.iter().cloned().map(Attribute::Fingerprint));
+        out.extend(
+            self.fingerprints
+                .iter()
+                .cloned()
+                .map(Attribute::Fingerprint),
+        );
         if !self.fingerprints.is_empty() {
             let setup = match (kind, self.setup) {
                 (Kind::Offer, None) => Setup::Actpass,
@@ -202,13 +221,17 @@ pub(super) fn bare(ufrag: &IceUfrag, pwd: &IcePwd, flavour: Flavour) -> Transpor
 
 /// Checks that the value is what RFC 8122 §5 says: pairs of hex digits with colons.
 fn fingerprint(own: &dtls::Fingerprint) -> Option<Fingerprint> {
-    let pairs = own.value.split(':').all(|pair| {
-        pair.len() == 2 && pair.bytes().all(|digit| digit.is_ascii_hexdigit())
-    });
+    let pairs = own
+        .value
+        .split(':')
+        .all(|pair| pair.len() == 2 && pair.bytes().all(|digit| digit.is_ascii_hexdigit()));
     if !pairs {
         return None;
     }
-    Some(Fingerprint { hash: Token::new(&own.hash).ok()?, value: Word::new(&own.value).ok()? })
+    Some(Fingerprint {
+        hash: Token::new(&own.hash).ok()?,
+        value: Word::new(&own.value).ok()?,
+    })
 }
 
 /// The options that Jingle has a word for.

@@ -1,0 +1,276 @@
+//! Candidates, one by one, and what else a transport-info brings.
+
+use crate::jingle::ice_udp::Flavour;
+use crate::jingle::{self, Action, Content, Jingle, extra};
+use crate::sdp::{Attribute, Candidate, IcePwd, IceUfrag};
+
+use super::{BUNDLE, Section, Session, merge};
+use crate::mapping::to_jingle::tags;
+use crate::mapping::{Refusal, Report, Trickle, Why, candidate, transport};
+
+impl Session {
+    /// The browser's candidates, as many as are at hand, become one transport-info; `None` when
+    /// the peer needs none of them.
+    ///
+    /// # Errors
+    /// When a candidate is malformed or belongs nowhere.
+    pub fn local_candidates(&mut self, trickle: &[Trickle]) -> Result<Option<Jingle>, Refusal> {
+        let mut contents: Vec<Content> = Vec::new();
+        let mut report = Report::default();
+        for own in trickle {
+            let candidate = match own.candidate.as_deref().map(str::trim) {
+                None | Some("") => None,
+                Some(line) => Some(Candidate::parse(line).map_err(|_| Refusal::Candidate)?),
+            };
+            match self.section_of(own)? {
+                Some(index) => {
+                    self.local_candidate(index, own, candidate, &mut contents, &mut report);
+                }
+                None => {
+                    for index in 0..self.sections.len() {
+                        self.local_candidate(index, own, None, &mut contents, &mut report);
+                    }
+                }
+            }
+        }
+        self.report.dropped.append(&mut report.dropped);
+        contents.retain(|content| {
+            content.extra.is_some()
+                || content
+                    .ice()
+                    .is_some_and(|ice| ice.gathering_complete || !ice.candidates.is_empty())
+        });
+        if contents.is_empty() {
+            return Ok(None);
+        }
+        let mut jingle = Jingle::new(Action::TransportInfo, self.sid.clone());
+        jingle.contents = contents;
+        Ok(Some(jingle))
+    }
+
+    /// The peer's transport-info: candidates for the browser, to be kept until it has its
+    /// description. Credentials and fingerprints in it complete [`Session::remote_offer`] and
+    /// [`Session::remote_answer`].
+    ///
+    /// # Errors
+    /// When it names an unknown content or holds malformed credentials.
+    pub fn remote_candidates(&mut self, info: &Jingle) -> Result<Vec<Trickle>, Refusal> {
+        let mut report = Report::default();
+        let mut trickle = Vec::new();
+        for content in &info.contents {
+            let Some(index) = self.index_of(content.creator, &content.name) else {
+                return Err(Refusal::UnknownContent(content.name.clone()));
+            };
+            let Some(ice) = content.ice() else {
+                report.note(Some(&content.name), "transport", Why::NoPlace);
+                continue;
+            };
+            transport::Ready::read(ice, &content.name, &mut report)?;
+            let current = self.remote_ufrag(&content.name);
+            if let (Some(current), Some(own)) = (&current, &ice.ufrag)
+                && current != own
+            {
+                report.note(
+                    Some(&content.name),
+                    "candidates of other credentials",
+                    Why::Meaningless,
+                );
+                continue;
+            }
+            let ufrag = ice.ufrag.clone().or(current);
+            let muxed = self.is_muxed(index);
+            let to_browser = |candidate| Trickle {
+                mid: self.sections.get(index).and_then(Section::mid_text),
+                index: Some(index),
+                ufrag: ufrag.clone(),
+                candidate,
+            };
+            for own in &ice.candidates {
+                match candidate::to_sdp(own) {
+                    Some(_) if muxed && own.component != 1 => {
+                        report.note(Some(&content.name), "candidate for RTCP", Why::Meaningless);
+                    }
+                    Some(own) => trickle.push(to_browser(Some(own.to_string()))),
+                    None => report.note(Some(&content.name), "candidate", Why::Malformed),
+                }
+            }
+            let carried = content.extra.iter().flat_map(|extra| &extra.attributes);
+            if ice.gathering_complete || carried.into_iter().any(|own| own.name == END) {
+                trickle.push(to_browser(None));
+            }
+        }
+        for content in &info.contents {
+            self.complete(content);
+        }
+        self.report.dropped.append(&mut report.dropped);
+        Ok(trickle)
+    }
+
+    fn local_candidate(
+        &self,
+        index: usize,
+        own: &Trickle,
+        candidate: Option<Candidate>,
+        contents: &mut Vec<Content>,
+        report: &mut Report,
+    ) {
+        let Some(section) = self.sections.get(index).filter(|section| section.live) else {
+            return;
+        };
+        let name = &section.name.name;
+        let Some((ufrag, pwd)) = self.local_credentials(index) else {
+            report.note(Some(name), "candidate", Why::Malformed);
+            return;
+        };
+        if own
+            .ufrag
+            .as_deref()
+            .is_some_and(|own| !own.is_empty() && own != ufrag.as_str())
+        {
+            report.note(
+                Some(name),
+                "candidate of other credentials",
+                Why::Meaningless,
+            );
+            return;
+        }
+        let mapped = candidate.map(|own| candidate::to_jingle(&own, Some(ufrag), self.dialect));
+        if !contents.iter().any(|content| content.name == *name) {
+            let mut content = Content::new(section.name.creator, name.clone());
+            let bare = transport::bare(ufrag, pwd, self.flavour);
+            content.transport = Some(jingle::Transport::Ice(Box::new(bare)));
+            contents.push(content);
+        }
+        let Some(content) = contents.iter_mut().find(|content| content.name == *name) else {
+            return;
+        };
+        match mapped {
+            Some(Ok(own)) => {
+                if let Some(ice) = content.ice_mut() {
+                    ice.candidates.push(own);
+                }
+            }
+            Some(Err(why)) => report.note(Some(name), "candidate", why),
+            None => self.end_of_candidates(content, report),
+        }
+    }
+
+    fn end_of_candidates(&self, content: &mut Content, report: &mut Report) {
+        if self.dialect.extension && self.flavour == Flavour::IceUdp {
+            let attributes = vec![extra::Attribute {
+                name: END.to_owned(),
+                value: None,
+            }];
+            content.extra = Some(extra::SectionExtra {
+                attributes,
+                ..Default::default()
+            });
+        } else if self.dialect.gathering_complete || self.flavour == Flavour::Ice {
+            if let Some(ice) = content.ice_mut() {
+                ice.gathering_complete = true;
+            }
+        } else {
+            report.note(Some(&content.name), END, Why::NoPlace);
+        }
+    }
+
+    /// The credentials of a section of the browser, which may be those of the session level or of
+    /// the bundle.
+    fn local_credentials(&self, index: usize) -> Option<(&IceUfrag, &IcePwd)> {
+        let local = self.local.as_ref()?;
+        let tag = tags(local).get(index).copied().flatten();
+        let places = [Some(index), tag].into_iter().flatten();
+        places
+            .filter_map(|place| local.media.get(place).map(|media| &media.attributes))
+            .chain([&local.attributes])
+            .find_map(|attributes| {
+                let ufrag = attributes.iter().find_map(|own| match own {
+                    Attribute::IceUfrag(ufrag) => Some(ufrag),
+                    _ => None,
+                })?;
+                let pwd = attributes.iter().find_map(|own| match own {
+                    Attribute::IcePwd(pwd) => Some(pwd),
+                    _ => None,
+                })?;
+                Some((ufrag, pwd))
+            })
+    }
+
+    fn remote_ufrag(&self, name: &str) -> Option<String> {
+        let remote = self.remote.as_ref()?;
+        let of = |name: &str| {
+            let content = remote
+                .contents
+                .iter()
+                .find(|content| content.name == name)?;
+            content.ice()?.ufrag.clone()
+        };
+        of(name).or_else(|| {
+            let bundle = remote.groups.iter().find(|group| {
+                group.semantics == BUNDLE && group.contents.iter().any(|own| own == name)
+            })?;
+            of(bundle.contents.first()?)
+        })
+    }
+
+    /// Whether RTCP goes with RTP: agreed on, or offered by a browser, which all get it.
+    fn is_muxed(&self, index: usize) -> bool {
+        let Some(section) = self.sections.get(index) else {
+            return false;
+        };
+        let remote = self
+            .remote
+            .as_ref()
+            .and_then(|remote| {
+                remote
+                    .contents
+                    .iter()
+                    .find(|own| own.name == section.name.name)
+            })
+            .and_then(Content::rtp)
+            .is_none_or(|rtp| rtp.rtcp_mux);
+        let local = self
+            .local
+            .as_ref()
+            .and_then(|local| local.media.get(index))
+            .is_some_and(|media| media.attributes.contains(&Attribute::RtcpMux));
+        remote && local
+    }
+
+    /// The section that a browser's candidate belongs to; `None` for all of them.
+    fn section_of(&self, own: &Trickle) -> Result<Option<usize>, Refusal> {
+        if let Some(mid) = own.mid.as_deref().filter(|mid| !mid.is_empty()) {
+            return (0..)
+                .zip(&self.sections)
+                .find(|(index, section)| section.is_called(*index, mid))
+                .map(|(index, _)| Some(index))
+                .ok_or(Refusal::UnknownSection);
+        }
+        match own.index {
+            Some(index) if index < self.sections.len() => Ok(Some(index)),
+            Some(_) => Err(Refusal::UnknownSection),
+            None if own.candidate.as_deref().is_none_or(str::is_empty) => Ok(None),
+            None => Err(Refusal::UnknownSection),
+        }
+    }
+
+    /// Takes over what a transport-info says beside candidates.
+    fn complete(&mut self, info: &Content) {
+        let Some(remote) = &mut self.remote else {
+            // One for each content is enough: the last word counts.
+            self.early.retain(|own| own.name != info.name);
+            let mut early = info.clone();
+            if let Some(ice) = early.ice_mut() {
+                ice.candidates.clear();
+            }
+            self.early.push(early);
+            return;
+        };
+        if let Some(own) = remote.contents.iter_mut().find(|own| own.name == info.name) {
+            merge(own, info);
+        }
+    }
+}
+
+/// RFC 8840 §8.2.
+const END: &str = "end-of-candidates";
