@@ -587,10 +587,11 @@ impl Calls {
                         call.end(cx.out, &ending)
                     });
                 }
-                Timer::Offline(leg) => {
+                // The device is told as well: it may be there and only not have replied.
+                Timer::Offline(_) => {
                     let ending = Ending::from(Reason::Gone);
                     self.with(id, now, out, directory, |call, cx| {
-                        call.hung_up(cx, leg, &ending)
+                        call.end(cx.out, &ending)
                     });
                 }
             }

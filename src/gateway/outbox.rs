@@ -164,6 +164,9 @@ impl Outbox {
 
     /// The link is back: what was under way is sent again, first.
     pub(super) fn resend(&mut self) {
+        // Whether a device is there is asked anew.
+        self.pending
+            .retain(|_, pending| !matches!(pending.purpose, Purpose::Device(_)));
         let mut again: Vec<_> = self
             .pending
             .iter_mut()
@@ -176,15 +179,10 @@ impl Outbox {
             self.queue.push_front(Entry::Request(key));
         }
         // Nobody could have replied meanwhile.
-        let all: Vec<_> = std::mem::take(&mut self.deadlines)
-            .into_iter()
-            .map(|(_, key)| key)
-            .collect();
-        for key in all {
-            if let Some(pending) = self.pending.get_mut(&key) {
-                pending.deadline = self.now + self.timeout;
-                self.deadlines.insert((pending.deadline, key));
-            }
+        self.deadlines.clear();
+        for (key, pending) in &mut self.pending {
+            pending.deadline = self.now + self.timeout;
+            self.deadlines.insert((pending.deadline, key.clone()));
         }
     }
 

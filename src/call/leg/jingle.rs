@@ -226,7 +226,7 @@ impl Jingle {
                 let ending = payload
                     .reason
                     .as_ref()
-                    .map_or(Reason::Success.into(), Ending::from);
+                    .map_or_else(|| Reason::Success.into(), Ending::from);
                 events.signals.push(Signal::End(ending));
             }
             // XEP-0166 §7.2.4: acknowledged, then rejected.
@@ -370,7 +370,7 @@ impl Jingle {
         let muted = |mid: Option<String>| {
             let content = mid.and_then(|mid| session.content_of(&mid));
             Muted {
-                creator: Some(content.map_or(session.role(), |(creator, _)| creator)),
+                creator: Some(content.map_or_else(|| session.role(), |(creator, _)| creator)),
                 name: content.map(|(_, name)| name.to_owned()),
             }
         };
