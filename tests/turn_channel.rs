@@ -28,11 +28,11 @@ fn data_goes_both_ways_on_a_channel() {
             bytes: data.to_vec(),
         };
         assert_eq!(client.send_channel(&mut world, 0x4000, data), [sent]);
-        let got = world.from_peer(relay, peer, data);
+        let got = world.peer_sends(relay, peer, data);
         assert_eq!(on_channel(&got), (client.address, 0x4000, data.to_vec()));
     }
     // The binding made a permission too: other ports of that address come as Data indications.
-    let got = world.from_peer(relay, at("198.51.100.9:5001"), b"x");
+    let got = world.peer_sends(relay, at("198.51.100.9:5001"), b"x");
     assert_eq!(data_indication(&got).1, at("198.51.100.9:5001"));
 }
 
@@ -113,13 +113,13 @@ fn it_ends_after_600_seconds_and_then_rests_for_300() {
     world.advance(1);
     assert_eq!(client.send_channel(&mut world, 0x4000, b"x").len(), 1);
     assert_eq!(
-        on_channel(&world.from_peer(relay, at(peer), b"x")).1,
+        on_channel(&world.peer_sends(relay, at(peer), b"x")).1,
         0x4000
     );
     world.advance(1);
     assert_eq!(client.send_channel(&mut world, 0x4000, b"x"), []);
     assert_eq!(
-        data_indication(&world.from_peer(relay, at(peer), b"x")).1,
+        data_indication(&world.peer_sends(relay, at(peer), b"x")).1,
         at(peer)
     );
     world.advance(299);
@@ -163,7 +163,7 @@ fn its_permission_is_asked_for_each_datagram() {
     );
     world.advance(300);
     assert_eq!(client.send_channel(&mut world, 0x4000, b"x"), []);
-    assert_eq!(world.from_peer(relay, at("198.51.100.9:1"), b"x"), []);
+    assert_eq!(world.peer_sends(relay, at("198.51.100.9:1"), b"x"), []);
     assert_eq!(client.permit(&mut world, &["198.51.100.9:1"]).error(), None);
     assert_eq!(client.send_channel(&mut world, 0x4000, b"x").len(), 1);
 }

@@ -16,7 +16,7 @@ fn without_a_permission_both_ways_are_silent() {
     let mut world = World::new("");
     let (client, relay) = Client::allocated(&mut world, "198.51.100.1:1000", "juliet");
     assert_eq!(client.send(&mut world, "198.51.100.9:5000", b"x"), []);
-    assert_eq!(world.from_peer(relay, at("198.51.100.9:5000"), b"x"), []);
+    assert_eq!(world.peer_sends(relay, at("198.51.100.9:5000"), b"x"), []);
     assert_eq!(world.server.counters().dropped.no_permission, 2);
 }
 
@@ -32,14 +32,14 @@ fn a_permission_is_for_the_address_whatever_the_port() {
             bytes: b"hello".to_vec(),
         };
         assert_eq!(client.send(&mut world, peer, b"hello"), [sent]);
-        let got = world.from_peer(relay, at(peer), b"welcome");
+        let got = world.peer_sends(relay, at(peer), b"welcome");
         assert_eq!(
             data_indication(&got),
             (client.address, at(peer), b"welcome".to_vec())
         );
     }
     assert_eq!(client.send(&mut world, "198.51.100.8:5000", b"x"), []);
-    assert_eq!(world.from_peer(relay, at("198.51.100.8:5000"), b"x"), []);
+    assert_eq!(world.peer_sends(relay, at("198.51.100.8:5000"), b"x"), []);
 }
 
 #[test]
@@ -54,10 +54,10 @@ fn it_ends_after_300_seconds_unless_refreshed() {
     world.advance(299);
     // Neither Send nor what the peer sends refreshes it.
     assert_eq!(client.send(&mut world, peer, b"x").len(), 1);
-    assert_eq!(world.from_peer(relay, at(peer), b"x").len(), 1);
+    assert_eq!(world.peer_sends(relay, at(peer), b"x").len(), 1);
     world.advance(1);
     assert_eq!(client.send(&mut world, peer, b"x"), []);
-    assert_eq!(world.from_peer(relay, at(peer), b"x"), []);
+    assert_eq!(world.peer_sends(relay, at(peer), b"x"), []);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn each_allocation_has_its_own() {
     let (two, relay) = Client::allocated(&mut world, "198.51.100.1:1001", "juliet");
     assert_eq!(one.permit(&mut world, &["198.51.100.9:1"]).error(), None);
     assert_eq!(two.send(&mut world, "198.51.100.9:1", b"x"), []);
-    assert_eq!(world.from_peer(relay, at("198.51.100.9:1"), b"x"), []);
+    assert_eq!(world.peer_sends(relay, at("198.51.100.9:1"), b"x"), []);
 }
 
 #[test]

@@ -93,7 +93,7 @@ impl Gateway {
             Named::Person(person) => {
                 let asker = inbound.from.to_bare();
                 if !self.calls.joins(person, &asker) {
-                    match self.decide_or_park(now, inbound, person) {
+                    match self.may_call(now, inbound, person) {
                         Some(true) => {}
                         Some(false) => return Answer::Error(StanzaError::service_unavailable()),
                         None => return Answer::Later,

@@ -40,7 +40,7 @@ impl Gateway {
             }
             // Whoever may not call hears nothing.
             if !self.calls.joins(person, &from.to_bare())
-                && self.decide_or_park(now, inbound, person) != Some(true)
+                && self.may_call(now, inbound, person) != Some(true)
             {
                 return;
             }

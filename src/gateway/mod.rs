@@ -264,31 +264,40 @@ impl Gateway {
         self.outbox.send(stanza);
     }
 
-    /// Whether `asker` may see and call `person`.
-    fn decide(&self, now: Instant, asker: &BareJid, person: &BareJid) -> Decision {
-        let is_watcher = self.clients.registry.is_watched(person, asker);
-        let readable = self.rosters.contains(person.domain().as_str());
-        self.access.decide(now, asker, person, is_watcher, readable)
+    /// Whether the sender may see and call `person`; `None` where her roster must be asked for
+    /// and the stanza is kept until it is known.
+    fn may_call(&mut self, now: Instant, inbound: &Inbound<'_>, person: &BareJid) -> Option<bool> {
+        self.decide(now, inbound, person, Access::decide)
     }
 
-    /// Like [`Self::decide`]; where a roster must be asked for, the stanza is kept until it is
-    /// known, and the answer is `None`.
-    fn decide_or_park(
+    /// Whether `person` already sends her presence to the sender; otherwise as
+    /// [`Self::may_call`].
+    fn is_contact(
         &mut self,
         now: Instant,
         inbound: &Inbound<'_>,
         person: &BareJid,
     ) -> Option<bool> {
-        if self
-            .parked
-            .get(person)
-            .is_some_and(|parked| parked.iter().any(|d| is_from(d, &inbound.from)))
-        {
+        self.decide(now, inbound, person, Access::is_contact)
+    }
+
+    fn decide(
+        &mut self,
+        now: Instant,
+        inbound: &Inbound<'_>,
+        person: &BareJid,
+        rule: fn(&Access, Instant, &BareJid, &BareJid, bool, bool) -> Decision,
+    ) -> Option<bool> {
+        let waits = |parked: &Vec<Document>| parked.iter().any(|d| is_from(d, &inbound.from));
+        if self.parked.get(person).is_some_and(waits) {
             // Behind one that waits: stanzas keep their order.
             self.park(person, inbound.document);
             return None;
         }
-        match self.decide(now, &inbound.from.to_bare(), person) {
+        let asker = inbound.from.to_bare();
+        let is_watcher = self.clients.registry.is_watched(person, &asker);
+        let readable = self.rosters.contains(person.domain().as_str());
+        match rule(&self.access, now, &asker, person, is_watcher, readable) {
             Decision::Allowed => Some(true),
             Decision::Refused => Some(false),
             Decision::AskRoster => {

@@ -121,11 +121,11 @@ impl Gateway {
         }
     }
 
-    /// Who may see her anyway is told at once; else the wish is carried to her, and approval is
+    /// A contact of hers is told at once; else the wish is carried to her, and approval is
     /// hers.
     fn subscribe(&mut self, now: Instant, inbound: &Inbound<'_>, person: &BareJid) {
         let watcher = inbound.from.to_bare();
-        match self.decide_or_park(now, inbound, person) {
+        match self.is_contact(now, inbound, person) {
             Some(true) => {
                 self.clients.registry.watch(person, &watcher);
                 self.answer_subscription("subscribed", person, &watcher);
@@ -143,7 +143,7 @@ impl Gateway {
     /// in turn: it answers only if he may.
     fn probe(&mut self, now: Instant, inbound: &Inbound<'_>, person: &BareJid) {
         let watcher = inbound.from.to_bare();
-        match self.decide_or_park(now, inbound, person) {
+        match self.may_call(now, inbound, person) {
             Some(true) => {
                 self.clients.registry.watch(person, &watcher);
                 self.tell(person, inbound.from.as_str());

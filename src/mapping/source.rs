@@ -129,6 +129,35 @@ pub(super) fn to_sdp(
             }
         }
     }
+    name_group_members(description, out);
+}
+
+/// Clients that keep one source of each content (stanza.js) name the others in groups only, which
+/// libwebrtc refuses. The sources of a group have one `cname` (RFC 5576 §4.2), so it is known.
+fn name_group_members(description: &Description, out: &mut Vec<Attribute>) {
+    for group in &description.source_groups {
+        let source = |ssrc: &u32| {
+            description
+                .sources
+                .iter()
+                .find(|source| source.ssrc == *ssrc)
+        };
+        let cname = group.ssrcs.iter().filter_map(source).find_map(|source| {
+            let cname = source
+                .parameters
+                .iter()
+                .find(|parameter| parameter.name == "cname")?;
+            line(source.ssrc, cname)
+        });
+        let Some(cname) = cname else { continue };
+        let unnamed = group.ssrcs.iter().filter(|ssrc| source(ssrc).is_none());
+        out.extend(unnamed.map(|&id| {
+            Attribute::Ssrc(Ssrc {
+                id,
+                ..cname.clone()
+            })
+        }));
+    }
 }
 
 fn line(id: u32, parameter: &Parameter) -> Option<Ssrc> {

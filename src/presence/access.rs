@@ -93,6 +93,22 @@ impl Access {
         {
             return Decision::Allowed;
         }
+        self.is_contact(now, asker, person, false, rosters_readable)
+    }
+
+    /// Whether `person` already sends her presence to `asker`, whatever else he may.
+    #[must_use]
+    pub fn is_contact(
+        &self,
+        now: Instant,
+        asker: &BareJid,
+        person: &BareJid,
+        is_watcher: bool,
+        rosters_readable: bool,
+    ) -> Decision {
+        if is_watcher || asker == person {
+            return Decision::Allowed;
+        }
         if !rosters_readable {
             return Decision::Refused;
         }

@@ -57,7 +57,7 @@ pub struct Config {
     pub permissions: usize,
     /// Channels per allocation.
     pub channels: usize,
-    /// Threads; 0 = one per core.
+    /// Threads; 0 = one per core. So far there is one, whatever it says.
     pub workers: usize,
 }
 

@@ -61,7 +61,9 @@ class JingleClient {
     client.on('jingle:ringing', (session) => this.#update(session, { ringing: true }));
     client.on('jingle:accepted', (session) => this.#update(session, { accepted: true }));
     client.on('jingle:terminated', (session, reason) => {
-      this.#update(session, { ended: reason?.condition ?? 'success' });
+      // stanza.js says it once more, with another reason, when its connection closes behind it.
+      const ended = this.#calls.get(session.sid)?.ended ?? reason?.condition ?? 'success';
+      this.#update(session, { ended });
     });
   }
 

@@ -1,6 +1,7 @@
 //! A TURN server in virtual time, and clients that speak to it without sockets.
 #![allow(
     dead_code,
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -111,7 +112,7 @@ impl World {
     }
 
     /// A peer sends a datagram to a relay.
-    pub fn from_peer(&mut self, relay: SocketAddr, peer: SocketAddr, bytes: &[u8]) -> Vec<Sent> {
+    pub fn peer_sends(&mut self, relay: SocketAddr, peer: SocketAddr, bytes: &[u8]) -> Vec<Sent> {
         let id = self.relays.iter().find(|(_, address)| **address == relay);
         let Some((id, _)) = id else {
             return Vec::new();
