@@ -19,13 +19,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jid::BareJid;
 use serde::Deserialize;
 use toml::Table;
 
 use self::source::Source;
-use crate::credentials::extdisco::External;
-use crate::io::run;
+use crate::credentials::{Secret, extdisco};
+use crate::io::{link, run};
 use crate::telemetry::LogConfig;
+use crate::{gateway, turn};
 
 pub use problem::{Error, Problem};
 
@@ -88,24 +90,28 @@ impl Config {
 
     fn read(source: &mut Source) -> Self {
         let top: Top = source.top(&SECTIONS);
-        let component = source.has("component").then(|| {
-            let component: crate::io::link::Config = source.section("component", &["secret"]);
-            if component.jid.is_empty() {
-                source.problem("component.jid", "is missing: the component's name as the XMPP server knows it, such as \"call.example.org\"");
-            }
-            if component.secret.is_empty() {
-                source.problem("component.secret", "is missing: what the XMPP server calls the component's password or secret; or component.secret_file");
-            }
-            component
-        });
-        let turn = source.has("turn").then(|| {
-            let turn: crate::turn::Config = source.section("turn", &["secret", "previous_secret"]);
-            for problem in turn.problems() {
-                let text = problem.to_string();
-                let (key, what) = text.split_once([' ', ':']).unwrap_or(("turn", &text));
-                source.problem(key, what.trim());
-            }
-            turn
+        let link = source.has("component").then(|| read_component(source));
+        let turn = source.has("turn").then(|| read_turn(source));
+        let ice = read_ice(source);
+        let call = source.section("call", &[]);
+        let access = source.section("access", &[]);
+        let limits = source.section("limits", &[]);
+        let http = source.section("http", &["admin_token"]);
+        let log = source.section("log", &[]);
+        let component = link.and_then(|link| {
+            let defaults = turn::Config::default();
+            let credentials = turn.as_ref().unwrap_or(&defaults);
+            let gateway = gateway::Config {
+                call,
+                access,
+                limits,
+                ice,
+                credential_ttl: credentials.credential_ttl,
+                credential_domains: credentials.credential_domains.clone(),
+                // Wrong names were told when the section was read.
+                ..gateway::Config::new(BareJid::new(&link.jid).ok()?)
+            };
+            Some(run::Component { link, gateway })
         });
         Self {
             run: run::Config {
@@ -113,30 +119,70 @@ impl Config {
                 drain_timeout: Duration::from_secs(top.drain_timeout),
                 component,
                 turn,
-                call: source.section("call", &[]),
-                access: source.section("access", &[]),
-                limits: source.section("limits", &[]),
-                ice: ice(source),
-                http: source.section("http", &["admin_token"]),
+                http,
             },
-            log: source.section("log", &[]),
+            log,
         }
     }
 }
 
-/// `[[ice]]`, each with a URL that can be used.
-fn ice(source: &mut Source) -> Vec<External> {
-    let servers: Vec<External> = source.list("ice", &["secret"]);
-    for server in servers.iter().filter(|server| server.service().is_none()) {
+fn read_component(source: &mut Source) -> link::Config {
+    let link: link::Config = source.section("component", &["secret"]);
+    if link.jid.is_empty() && !source.complained_of("component.jid") {
         source.problem(
-            "ice.url",
-            format!(
-                "is {:?}, should be such as \"turn:turn.example.org:3478?transport=udp\"",
-                server.url
-            ),
+            "component.jid",
+            "is missing: the component's name as the XMPP server knows it, such as \
+             \"call.example.org\"",
         );
     }
-    servers
+    if link.secret.is_empty() && !source.complained_of("component.secret") {
+        source.problem(
+            "component.secret",
+            "is missing: what the XMPP server calls the component's password or secret; or \
+             component.secret_file",
+        );
+    }
+    link
+}
+
+fn read_turn(source: &mut Source) -> turn::Config {
+    let turn: turn::Config = source.section("turn", &["secret", "previous_secret"]);
+    for problem in turn.problems() {
+        let text = problem.to_string();
+        let (key, what) = text.split_once([' ', ':']).unwrap_or(("turn", &text));
+        if !source.complained_of(key) {
+            source.problem(key, what.trim());
+        }
+    }
+    turn
+}
+
+fn read_ice(source: &mut Source) -> Vec<extdisco::Service> {
+    let servers: Vec<extdisco::External> = source.list("ice", &["secret"]);
+    let mut services = Vec::new();
+    for server in servers {
+        let url = &server.url;
+        let Some(service) = server.service() else {
+            source.problem(
+                "ice.url",
+                format!(
+                    "{url:?} is not a STUN or TURN server, such as \
+                     \"turn:turn.example.org:3478?transport=udp\""
+                ),
+            );
+            continue;
+        };
+        if matches!(service.kind, extdisco::Kind::Turn | extdisco::Kind::Turns)
+            && service.secret.as_ref().is_none_or(Secret::is_empty)
+        {
+            source.problem(
+                "ice.secret",
+                format!("is missing: the TURN REST secret of {url} (coturn: static-auth-secret)"),
+            );
+        }
+        services.push(service);
+    }
+    services
 }
 
 /// The keys above all sections.

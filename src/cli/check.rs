@@ -17,7 +17,7 @@ pub(super) fn run(config: &ConfigFile, out: &mut impl Write) -> ExitCode {
             .run
             .component
             .iter()
-            .filter_map(|component| link::check(component).err())
+            .filter_map(|component| link::check(&component.link).err())
             .map(|error| error.to_string())
             .collect(),
     };

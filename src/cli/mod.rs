@@ -61,7 +61,9 @@ pub fn main() -> ExitCode {
 
 impl ConfigFile {
     fn path(&self) -> &Path {
-        self.file.as_deref().unwrap_or(Path::new("campana.toml"))
+        self.file
+            .as_deref()
+            .unwrap_or_else(|| Path::new("campana.toml"))
     }
 
     fn load(&self) -> Result<Config, config::Error> {

@@ -65,8 +65,8 @@ mod tests {
     #[test]
     fn a_struct_names_its_fields_as_they_stand_in_the_file() {
         assert_eq!(
-            fields_of::<crate::xml::Limits>(),
-            ["stanza_bytes", "xml_depth", "xml_attributes"]
+            fields_of::<crate::call::Config>(),
+            ["ring_timeout", "offline_grace", "link_grace", "iq_timeout"]
         );
         assert_eq!(fields_of::<String>(), [""; 0]);
     }

@@ -22,7 +22,7 @@ pub(super) struct Source {
     problems: Vec<Problem>,
 }
 
-/// A type for each key of a section; a section may be read by several, each taking its own keys.
+/// What a section is read into.
 pub(super) trait Keys: DeserializeOwned {}
 
 impl<T: DeserializeOwned> Keys for T {}
@@ -132,6 +132,11 @@ impl Source {
         self.known.iter().filter(|key| !key.starts_with('['))
     }
 
+    /// Whether a problem with `key` is noted already.
+    pub(super) fn complained_of(&self, key: &str) -> bool {
+        self.problems.iter().any(|problem| problem.key == key)
+    }
+
     /// Notes a problem.
     pub(super) fn problem(&mut self, key: impl Into<String>, what: impl Into<String>) {
         self.problems.push(Problem::new(key, what));
@@ -203,7 +208,12 @@ impl Source {
                 values.remove(*secret);
                 values.remove(&format!("{secret}_file"));
             }
-            values.insert(key, value);
+            match (values.get_mut(&key), value) {
+                (Some(Value::Table(known)), Value::Table(more)) => known.extend(more),
+                (_, value) => {
+                    values.insert(key, value);
+                }
+            }
         }
         for secret in secrets {
             self.secret_file(&prefix, secret, &mut values);

@@ -33,7 +33,9 @@ fn uncommented() -> String {
     include_str!("../../campana.example.toml")
         .lines()
         .map(|line| match line.strip_prefix('#') {
-            Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => key,
+            Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase() || "[\"".contains(c)) => {
+                key
+            }
             _ => line,
         })
         .map(|line| format!("{line}\n"))
@@ -43,28 +45,35 @@ fn uncommented() -> String {
 #[test]
 fn the_example_is_right_with_its_commented_keys_too() {
     let config = parse(&uncommented(), &[]).unwrap();
-    let component = config.run.component.unwrap();
-    assert_eq!(component.jid, "call.example.org");
     // Where a commented key has a default, it is that.
-    let defaults = crate::io::link::Config::default();
+    let run::Component { link, gateway } = config.run.component.unwrap();
+    let defaults = link::Config::default();
+    assert_eq!((link.server, link.tls), (defaults.server, defaults.tls));
+    let defaults = gateway::Config::new(BareJid::new("call.example.org").unwrap());
+    assert_eq!(gateway.ice.len(), 1);
+    let ice = gateway.ice.clone();
+    let mut access = defaults.access.clone();
+    access.domains = gateway.access.domains.clone();
+    assert_eq!(access.domains.len(), 1);
     assert_eq!(
-        (component.server, component.tls),
-        (defaults.server, defaults.tls)
-    );
-    let turn = config.run.turn.unwrap();
-    let defaults = crate::turn::Config::default();
-    assert_eq!(
-        turn,
-        crate::turn::Config {
-            relay_address: turn.relay_address.clone(),
-            relay_bind: turn.relay_bind.clone(),
-            secret: turn.secret.clone(),
-            previous_secret: turn.previous_secret.clone(),
-            certificate: turn.certificate.clone(),
-            key: turn.key.clone(),
+        gateway,
+        gateway::Config {
+            ice,
+            access,
             ..defaults
         }
     );
+    let read = config.run.turn.unwrap();
+    let defaults = turn::Config {
+        relay_address: read.relay_address.clone(),
+        relay_bind: read.relay_bind.clone(),
+        secret: read.secret.clone(),
+        previous_secret: read.previous_secret.clone(),
+        certificate: read.certificate.clone(),
+        key: read.key.clone(),
+        ..turn::Config::default()
+    };
+    assert_eq!(read, defaults);
 }
 
 #[test]
@@ -180,6 +189,39 @@ fn lists_and_single_values_come_from_the_environment_as_their_key_needs_them() {
 }
 
 #[test]
+fn other_servers_are_checked_one_by_one() {
+    let component = "[component]\njid = 'call.example.org'\nsecret = 'x'\n";
+    let text = format!(
+        "{component}[[ice]]\nurl = 'stun:stun.example.org'\n\
+         [[ice]]\nurl = 'turns:turn.example.org'\nsecret = 'n'\n"
+    );
+    let gateway = |config: Config| config.run.component.unwrap().gateway;
+    assert_eq!(gateway(parse(&text, &[]).unwrap()).ice.len(), 2);
+    let environment = [
+        ("CAMPANA_ICE__0__URL", "turn:a.example.org:3478"),
+        ("CAMPANA_ICE__0__SECRET", "n"),
+        ("CAMPANA_ACCESS__DOMAINS__EXAMPLE.NET", "anyone"),
+    ];
+    let text = format!("{component}[access.domains]\n'example.org' = 'domain'\n");
+    let told = gateway(parse(&text, &environment).unwrap());
+    assert_eq!((told.ice.len(), told.access.domains.len()), (1, 2));
+
+    let told = problems(
+        "[[ice]]\nurl = 'turn.example.org'\n[[ice]]\nurl = 'turn:turn.example.org'\n\
+         [[ice]]\nulr = 'stun:x'\n",
+        &[],
+    );
+    let all = told.join("\n");
+    for line in [
+        "ice.url: \"turn.example.org\" is not a STUN or TURN server",
+        "ice.secret: is missing: the TURN REST secret of turn:turn.example.org",
+        "ice.ulr: no such key; the nearest is ice.url",
+    ] {
+        assert!(all.contains(line), "{line:?} in\n{all}");
+    }
+}
+
+#[test]
 fn the_environment_overrides_the_file() {
     let config = parse(
         "drain_timeout = 5\n[component]\njid = 'call.example.org'\nsecret = 'old'\n",
@@ -194,11 +236,12 @@ fn the_environment_overrides_the_file() {
     )
     .unwrap();
     let component = config.run.component.unwrap();
+    assert_eq!(component.gateway.limits.xml_depth, 40);
+    let component = component.link;
     assert_eq!(component.secret, "12345".into());
     assert!(component.tls);
     assert_eq!(config.run.drain_timeout, Duration::from_secs(7));
     assert_eq!(config.log.format, LogFormat::Json);
-    assert_eq!(config.run.limits.depth, 40);
 }
 
 #[test]
@@ -211,7 +254,7 @@ fn the_environment_alone_is_enough() {
         ],
     );
     assert_eq!(
-        config.unwrap().run.component.unwrap().jid,
+        config.unwrap().run.component.unwrap().link.jid,
         "call.example.org"
     );
 }
@@ -245,7 +288,7 @@ fn secrets_may_stand_in_files_and_are_never_told() {
     fs::write(&file, "from the file\n").unwrap();
     let name = file.to_str().unwrap();
     let text = format!("[component]\njid = 'c.example.org'\nsecret_file = {name:?}\n");
-    let secret = |config: Config| config.run.component.unwrap().secret;
+    let secret = |config: Config| config.run.component.unwrap().link.secret;
     assert_eq!(secret(parse(&text, &[]).unwrap()), "from the file".into());
     let over = [("CAMPANA_COMPONENT__SECRET", "from the environment")];
     assert_eq!(

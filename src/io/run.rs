@@ -2,15 +2,15 @@
 
 mod drive;
 mod engine;
+mod ice;
 mod state;
 #[cfg(test)]
 mod tests;
 
 use std::io;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -20,7 +20,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use self::drive::{Commands, drive};
+use self::drive::{Commands, drive, now};
 use self::state::turn_secret;
 use super::http::{self, Health};
 use super::link::{self, Link};
@@ -28,10 +28,8 @@ use super::turn;
 use crate::credentials::{Secrets, extdisco};
 use crate::gateway::{self, Gateway};
 use crate::telemetry::LinkCounters;
-use crate::{call, presence};
 
 pub use drive::unix;
-pub use engine::{Engine, Output};
 
 /// What runs: the parts that were asked for, each with its own configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,19 +39,21 @@ pub struct Config {
     /// How long calls may go on after SIGTERM.
     pub drain_timeout: Duration,
     /// The component, unless only STUN, TURN and HTTP are wanted.
-    pub component: Option<link::Config>,
+    pub component: Option<Component>,
     /// STUN and TURN, unless they are served elsewhere.
     pub turn: Option<crate::turn::Config>,
-    /// The times of a call.
-    pub call: call::Config,
-    /// Who may call whom.
-    pub access: presence::Config,
-    /// Bounds of what peers can make grow.
-    pub limits: gateway::Limits,
-    /// STUN and TURN servers beside our own.
-    pub ice: Vec<extdisco::External>,
     /// Health and the page.
     pub http: http::Config,
+}
+
+/// The component: its link, and what it does there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Component {
+    /// `[component]`.
+    pub link: link::Config,
+    /// Everything else about XMPP. The STUN and TURN server of this process is added to its `ice`
+    /// when it has bound its ports.
+    pub gateway: gateway::Config,
 }
 
 /// Why nothing runs.
@@ -102,39 +102,26 @@ pub fn run(config: Config) -> Result<(), Error> {
 }
 
 async fn serve(config: Config) -> Result<(), Error> {
-    let mut signals = Signals::new()?;
-    let mut rng = StdRng::from_seed(seed()?);
-    let counters = Arc::new(LinkCounters::default());
-    let service = config
-        .component
-        .as_ref()
-        .map(|component| component.jid.clone());
-    let mut ice = Vec::new();
+    let signals = Signals::new()?;
     let turn = match &config.turn {
         None => None,
-        Some(turn) => {
-            let secrets = turn_secrets(turn, &config.state_dir)?;
-            let service = turn::start(turn, secrets.clone())?;
-            ice.extend(own_ice(turn, service.listening(), &secrets.current));
-            Some(service)
-        }
+        Some(turn) => Some(Turn::start(turn, &config.state_dir)?),
     };
-    ice.extend(config.ice.iter().filter_map(extdisco::External::service));
-    for listen in turn.iter().flat_map(turn::Service::listening) {
-        info!(listen.addr = %listen, "turn listening");
+    let mut component = None;
+    if let Some(Component { link, mut gateway }) = config.component {
+        gateway
+            .ice
+            .extend(turn.iter().flat_map(|turn| turn.told.clone()));
+        let mut rng = StdRng::from_seed(seed()?);
+        let counters = Arc::new(LinkCounters::default());
+        let jid = link.jid.clone();
+        let link = Link::new(link, gateway.limits.xml(), counters, &mut rng)?;
+        let gateway = Gateway::new(gateway, now(), unix(), seed()?);
+        component = Some((jid, link, gateway));
     }
-    let gateway = gateway_config(&config, ice);
-    let link = match config.component {
-        None => None,
-        Some(component) => Some(Link::new(
-            component,
-            config.limits.xml(),
-            counters,
-            &mut rng,
-        )?),
-    };
-    let health = Health::new(link.as_ref().map(Link::status));
-    let server = http::Server::bind(&config.http, service.as_deref(), health.clone())
+    let health = Health::new(component.as_ref().map(|(_, link, _)| link.status()));
+    let service = component.as_ref().map(|(jid, _, _)| jid.as_str());
+    let server = http::Server::bind(&config.http, service, health.clone())
         .await
         .map_err(|source| Error::Http {
             address: config.http.listen,
@@ -146,31 +133,33 @@ async fn serve(config: Config) -> Result<(), Error> {
         while stopped.changed().await.is_ok() {}
     }));
 
-    match link.zip(gateway) {
-        None => {
-            info!("No [component] is configured: running without XMPP");
-            signals.stop().await;
-            health.drain();
+    let drop_allocations = |username: &str| {
+        if let Some(turn) = &turn {
+            turn.service.drop_allocations(username);
         }
-        Some((link, gateway)) => {
-            let mut engine = Gateway::new(gateway, Instant::now(), unix(), seed()?);
+    };
+    match component {
+        Some((_, link, mut gateway)) => {
+            let drain = || health.drain();
             drive(
-                &mut engine,
+                &mut gateway,
                 link,
                 config.drain_timeout,
                 signals,
-                |username| {
-                    if let Some(turn) = &turn {
-                        turn.drop_allocations(username);
-                    }
-                },
-                || health.drain(),
+                drop_allocations,
+                drain,
             )
             .await;
         }
+        None => {
+            info!("No [component] is configured: running without XMPP");
+            let mut signals = signals;
+            signals.stop().await;
+            health.drain();
+        }
     }
     if let Some(turn) = turn {
-        turn.stop().await;
+        turn.service.stop().await;
     }
     drop(stop);
     if http.await.is_err() {
@@ -178,6 +167,26 @@ async fn serve(config: Config) -> Result<(), Error> {
     }
     info!("Stopped");
     Ok(())
+}
+
+/// The STUN and TURN server of this process.
+struct Turn {
+    service: turn::Service,
+    /// What people are told of it.
+    told: Vec<extdisco::Service>,
+}
+
+impl Turn {
+    fn start(config: &crate::turn::Config, state_dir: &Path) -> Result<Self, Error> {
+        let secrets = turn_secrets(config, state_dir)?;
+        let secret = secrets.current.clone();
+        let service = turn::start(config, secrets)?;
+        for listen in service.listening() {
+            info!(listen.addr = %listen, "turn listening");
+        }
+        let told = ice::told(service.listening(), &config.relay_addresses(), &secret);
+        Ok(Self { service, told })
+    }
 }
 
 /// The secrets of TURN credentials: as configured, or the one kept in `state_dir`.
@@ -198,46 +207,6 @@ pub fn turn_secrets(config: &crate::turn::Config, state_dir: &Path) -> Result<Se
         current,
         previous: config.previous_secret.clone(),
     })
-}
-
-/// What the gateway is told; `None` without a component.
-fn gateway_config(config: &Config, ice: Vec<extdisco::Service>) -> Option<gateway::Config> {
-    let service = config.component.as_ref()?.jid.parse().ok()?;
-    let turn = config.turn.clone().unwrap_or_default();
-    Some(gateway::Config {
-        service,
-        call: config.call,
-        access: config.access.clone(),
-        limits: config.limits,
-        ice,
-        credential_ttl: turn.credential_ttl,
-        credential_domains: turn.credential_domains,
-    })
-}
-
-/// Our own listeners, as people are told of them.
-fn own_ice(
-    config: &crate::turn::Config,
-    listening: &[crate::turn::Listen],
-    secret: &crate::credentials::Secret,
-) -> Vec<extdisco::Service> {
-    let mut services = Vec::new();
-    for listen in listening {
-        let same_family = |ip: &IpAddr| ip.is_ipv4() == listen.address.is_ipv4();
-        let Some(host) = config.relay_addresses().into_iter().find(same_family) else {
-            continue;
-        };
-        let service = |kind, secret| extdisco::Service {
-            kind,
-            host: host.to_string(),
-            port: listen.address.port(),
-            transport: extdisco::Transport::Udp,
-            secret,
-        };
-        services.push(service(extdisco::Kind::Stun, None));
-        services.push(service(extdisco::Kind::Turn, Some(secret.clone())));
-    }
-    services
 }
 
 /// SIGTERM, SIGINT and SIGHUP.
@@ -284,10 +253,6 @@ impl Default for Config {
             drain_timeout: Duration::from_secs(60),
             component: None,
             turn: None,
-            call: call::Config::default(),
-            access: presence::Config::default(),
-            limits: gateway::Limits::default(),
-            ice: Vec::new(),
             http: http::Config::default(),
         }
     }

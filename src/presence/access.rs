@@ -113,13 +113,13 @@ impl Access {
             return Decision::Refused;
         }
         match self.rosters.get(person) {
-            Some(roster) if now.saturating_duration_since(roster.read) < ROSTER_AGE => {
-                if roster.subscribers.contains(asker) {
-                    Decision::Allowed
-                } else {
-                    Decision::Refused
-                }
+            Some(roster) if roster.subscribers.contains(asker) => {
+                let age = now.saturating_duration_since(roster.read);
+                if age < ROSTER_AGE { Decision::Allowed } else { Decision::AskRoster }
             }
+            // Servers do not tell us when a roster grows, so a no is good only for what waited
+            // for it.
+            Some(roster) if roster.read == now => Decision::Refused,
             _ => Decision::AskRoster,
         }
     }
@@ -150,7 +150,7 @@ impl Access {
     }
 }
 
-/// How long a roster counts as known.
+/// How long a yes of a roster is good.
 const ROSTER_AGE: Duration = Duration::from_secs(60);
 /// Rosters held at once.
 const MAX_ROSTERS: usize = 2_000;
@@ -192,6 +192,11 @@ mod tests {
         assert_eq!(
             access.decide(now, &paris, &juliet, false, true),
             Decision::Refused
+        );
+        let later = now + Duration::from_millis(1);
+        assert_eq!(
+            access.decide(later, &paris, &juliet, false, true),
+            Decision::AskRoster
         );
         let later = now + ROSTER_AGE;
         assert_eq!(

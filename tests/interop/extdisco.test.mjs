@@ -45,7 +45,7 @@ test('an independent TURN client relays with them', async () => {
   const turn = (await services(world.campana.service))
     .find((service) => service.getAttribute('type') === 'turn');
   const { stdout } = await promisify(execFile)('turnutils_uclient', [
-    '-y', '-c', '-n', '20', '-m', '2', '-l', '160', '-z', '10',
+    '-y', '-s', '-c', '-n', '20', '-m', '2', '-l', '160', '-z', '10',
     '-u', turn.getAttribute('username'), '-w', turn.getAttribute('password'),
     '-p', turn.getAttribute('port'), turn.getAttribute('host'),
   ], { timeout: 30_000 });

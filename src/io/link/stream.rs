@@ -322,7 +322,7 @@ impl Pings {
         writer.attr("type", "get");
         writer.attr("from", &self.jid);
         writer.attr("to", &self.jid);
-        writer.attr("id", &format!("{}{}", self.prefix, self.count));
+        writer.attr("id", format!("{}{}", self.prefix, self.count));
         writer.open("ping", "urn:xmpp:ping");
         writer.close();
         writer.close();

@@ -56,16 +56,16 @@ fn pair(room: usize, answers: Answers) -> (Side, DuplexStream) {
     (side, theirs)
 }
 
-/// A server that hands our pings back, as a router does; returns all it has read.
+/// A server that hands back what we send but dots, as a router does with our pings; returns all
+/// it has read.
 async fn bounce(mut server: DuplexStream) -> String {
     let mut seen = String::new();
     let mut buffer = [0; 4096];
     while let Ok(n @ 1..) = server.read(&mut buffer).await {
         let text = std::str::from_utf8(&buffer[..n]).unwrap();
         seen.push_str(text);
-        if let Some(at) = text.find("<iq")
-            && server.write_all(&text.as_bytes()[at..]).await.is_err()
-        {
+        let stanzas = text.trim_start_matches('.');
+        if server.write_all(stanzas.as_bytes()).await.is_err() {
             break;
         }
     }
@@ -85,7 +85,8 @@ async fn ten_minutes_of_silence_leave_the_stream_up() {
 
     // And it still carries stanzas.
     side.send("<presence/>");
-    assert!(timeout(Duration::from_secs(1), side.next()).await.is_err());
+    let event = side.next().await;
+    assert!(matches!(event, Ok(Event::Stanza(_))), "{event:?}");
     drop(side);
     let seen = server.await.unwrap();
     assert_eq!(seen.matches("urn:xmpp:ping").count(), 20);
@@ -117,8 +118,8 @@ async fn an_error_is_as_good_an_answer_as_any() {
         let mut buffer = [0; 4096];
         while let Ok(n @ 1..) = server.read(&mut buffer).await {
             let text = std::str::from_utf8(&buffer[..n]).unwrap();
-            let id = text.split("id='").nth(1).or(text.split("id=\"").nth(1));
-            let id = id.unwrap().split(['\'', '"']).next().unwrap();
+            let id = text.split("id=").nth(1).unwrap();
+            let id = id[1..].split(['\'', '"']).next().unwrap();
             let error = format!("<iq type='error' id='{id}' from='call.example.org'><error/></iq>");
             if server.write_all(error.as_bytes()).await.is_err() {
                 break;
@@ -223,7 +224,7 @@ async fn a_server_that_never_reads_again_loses_the_link_after_30_s() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_keeps_the_link() {
     let (mut side, mut server) = pair(1024, Answers::Yes);
-    side.send(&"x".repeat(20_000));
+    side.send(&".".repeat(20_000));
     let slow = tokio::spawn(async move {
         let mut buffer = [0; 1000];
         for _ in 0..20 {

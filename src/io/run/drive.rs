@@ -6,11 +6,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::time::{MissedTickBehavior, interval_at, sleep_until};
 use tracing::{info, warn};
 
-use super::engine::{Engine, Output};
+use super::engine::Engine;
+use crate::gateway::Output;
 use crate::io::link::{Event, Link};
 
 /// What the outside asks of the loop.
-pub(crate) trait Commands {
+pub(super) trait Commands {
     /// Waits until the process is to end. Dropping the future loses nothing.
     fn stop(&mut self) -> impl Future<Output = ()> + Send;
 }
@@ -19,7 +20,7 @@ pub(crate) trait Commands {
 ///
 /// The first command to stop begins the drain, a second one ends it. `drop_allocations` closes
 /// TURN allocations; `draining` is called when the drain begins.
-pub(crate) async fn drive(
+pub(super) async fn drive(
     engine: &mut impl Engine,
     mut link: Link,
     drain_timeout: Duration,
@@ -94,7 +95,7 @@ fn flush(
 }
 
 /// The runtime's clock, which tests can stop.
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 

@@ -2,13 +2,11 @@
 
 use std::time::Instant;
 
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Output};
 use crate::xml::{BadStanza, Document};
 
-pub use crate::gateway::Output;
-
-/// The XMPP face of the process. [`crate::gateway::Gateway`] in production.
-pub trait Engine {
+/// The XMPP face of the process: [`Gateway`], or a script in tests.
+pub(super) trait Engine {
     /// The component's handshake was accepted.
     fn handle_link_up(&mut self, now: Instant);
     /// The stream ended.

@@ -14,7 +14,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::drive::{Commands, drive};
-use super::engine::{Engine, Output};
+use super::engine::Engine;
+use crate::gateway::Output;
 use crate::io::link::{Config, Link};
 use crate::telemetry::LinkCounters;
 use crate::xml::{BadStanza, Document, Limits};
