@@ -20,9 +20,9 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Way {
-    /// Reads SDP, writes one <jingle/>
+    /// Reads SDP, writes one jingle element
     SdpToJingle(Options),
-    /// Reads <jingle/>, or an <iq/> that holds it, and writes SDP
+    /// Reads a jingle element, or an iq that holds it, and writes SDP
     JingleToSdp(Options),
 }
 
