@@ -126,6 +126,9 @@ pub(super) fn sections(
             lines.content(media, name, owner, kind, dialect, report)?,
         ));
     }
+    if dialect.one_setup {
+        unify_setup(&mut contents);
+    }
     let groups = groups(description, names, &contents, dialect, report);
     for attribute in &description.attributes {
         if attribute_is_ours(attribute) {
@@ -172,6 +175,27 @@ pub(super) fn tags(description: &sdp::Session) -> Vec<Option<usize>> {
     tags
 }
 
+/// Gives every section what the session level says for it.
+pub(super) fn push_down(description: &mut sdp::Session) {
+    for media in &mut description.media {
+        let inherited: Vec<_> = inherited(&description.attributes, media).cloned().collect();
+        media.attributes.extend(inherited);
+    }
+}
+
+/// RFC 8866 §5.13: what the session level says holds for every section that does not say otherwise.
+/// Firefox writes its fingerprints there.
+fn inherited<'a>(session: &'a [Attribute], media: &Media) -> impl Iterator<Item = &'a Attribute> {
+    session.iter().filter(|attribute| {
+        let kind = std::mem::discriminant(*attribute);
+        is_inherited(attribute, media.is_rtp())
+            && !media
+                .attributes
+                .iter()
+                .any(|own| std::mem::discriminant(own) == kind)
+    })
+}
+
 /// What the attributes of one section say, those of the session level included.
 #[derive(Clone, Debug, Default)]
 struct Lines<'a> {
@@ -199,21 +223,8 @@ impl<'a> Lines<'a> {
         for attribute in &media.attributes {
             lines.add(attribute, dialect, section, report);
         }
-        // RFC 8866 §5.13: what the session level says holds for every section that does not say
-        // otherwise. Firefox writes its fingerprints there.
-        for attribute in session
-            .attributes
-            .iter()
-            .filter(|own| is_inherited(own, media.is_rtp()))
-        {
-            let kind = std::mem::discriminant(attribute);
-            if !media
-                .attributes
-                .iter()
-                .any(|own| std::mem::discriminant(own) == kind)
-            {
-                lines.add(attribute, dialect, section, report);
-            }
+        for attribute in inherited(&session.attributes, media) {
+            lines.add(attribute, dialect, section, report);
         }
         lines
     }
@@ -407,6 +418,28 @@ fn groups(
         }
     }
     groups
+}
+
+/// Says the first content's `setup` for all.
+fn unify_setup(contents: &mut [(usize, Content)]) {
+    let fingerprints = |content: &Content| content.ice().map(|ice| ice.fingerprints.clone());
+    let first = contents
+        .first()
+        .and_then(|(_, content)| fingerprints(content));
+    let Some(setup) = first
+        .and_then(|own| own.into_iter().next())
+        .map(|own| own.setup)
+    else {
+        return;
+    };
+    for ice in contents
+        .iter_mut()
+        .filter_map(|(_, content)| content.ice_mut())
+    {
+        for fingerprint in &mut ice.fingerprints {
+            fingerprint.setup.clone_from(&setup);
+        }
+    }
 }
 
 fn rejected(index: usize, media: &Media) -> extra::Section {

@@ -3,7 +3,7 @@
 use crate::jingle::ice_udp::{Flavour, Transport};
 use crate::jingle::{dtls, sctp};
 use crate::sdp::{
-    Attribute, Candidate, Fingerprint, IcePwd, IceUfrag, SctpMap, Setup, Token, Word,
+    Attribute, Candidate, Fingerprint, IcePwd, IceUfrag, Media, SctpMap, Setup, Token, Word,
 };
 
 use super::{Dialect, Kind, Refusal, Report, Why, candidate};
@@ -108,6 +108,19 @@ impl<'a> Lines<'a> {
             streams: Some(self.sctp_map.and_then(|map| map.streams).unwrap_or(1024)),
         }
     }
+}
+
+/// The SCTP of a section that says it.
+pub(super) fn sctp_of(media: &Media) -> sctp::SctpMap {
+    let mut lines = Lines::default();
+    for attribute in &media.attributes {
+        match attribute {
+            Attribute::SctpPort(port) => lines.sctp_port = Some(*port),
+            Attribute::SctpMap(map) => lines.sctp_map = Some(map),
+            _ => {}
+        }
+    }
+    lines.sctp(&media.formats)
 }
 
 /// What the section has when its transport is read for a browser.
