@@ -12,6 +12,8 @@
     reason = "integration test"
 )]
 
+mod schema;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,10 +35,15 @@ fn flows() {
         .collect();
     files.sort();
     let mut failed = Vec::new();
+    let mut emitted = schema::Emitted::default();
     for file in &files {
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        if let Err(error) = Play::new().run(&fs::read_to_string(file).unwrap()) {
+        let mut play = Play::new();
+        if let Err(error) = play.run(&fs::read_to_string(file).unwrap()) {
             failed.push(format!("{name}: {error}"));
+        }
+        for stanza in &play.emitted {
+            emitted.add(&name, stanza);
         }
     }
     assert!(!files.is_empty(), "no flows");
@@ -47,6 +54,7 @@ fn flows() {
         files.len(),
         failed.join("\n")
     );
+    emitted.assert_valid();
 }
 
 struct Play {
@@ -59,6 +67,8 @@ struct Play {
     /// Receivers that do not acknowledge by themselves.
     silent: Vec<String>,
     linked: bool,
+    /// Everything that the gateway sent.
+    emitted: Vec<String>,
 }
 
 impl Play {
@@ -78,6 +88,7 @@ impl Play {
             next_id: 0,
             silent: Vec::new(),
             linked: true,
+            emitted: Vec::new(),
         };
         play.drain();
         play
@@ -229,6 +240,7 @@ impl Play {
                     assert!(self.linked, "sent without a link: {text}");
                     let stanza = Document::parse(text.as_bytes(), NS_COMPONENT, &Limits::default())
                         .unwrap_or_else(|error| panic!("{error}: {text}"));
+                    self.emitted.push(text);
                     self.deliver(stanza);
                 }
             }
