@@ -5,17 +5,16 @@
 //! below it. Every answer to somebody who may not know whether there is somebody is the same
 //! `service-unavailable`.
 //!
-//! Left out so far: carried calls, the list of peers, and delegated XEP-0215.
+//! Left out so far: carried calls and the list of peers.
 
 mod clients;
 mod config;
+mod delegation;
 mod iq;
 mod message;
 mod outbox;
 mod people;
 mod recent;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
