@@ -30,7 +30,7 @@ impl<'a> Request<'a> {
             Self {
                 ns,
                 from,
-                to: iq.attr("to").unwrap_or(server.domain().as_str()),
+                to: iq.attr("to").unwrap_or_else(|| server.domain().as_str()),
                 id: iq.attr("id")?,
                 payload: iq.children().next()?,
             },
