@@ -123,10 +123,14 @@ impl Gateway {
         let devices: Vec<_> = self.clients.registry.devices().collect();
         for device in devices {
             let purpose = Purpose::Device(device.clone());
-            self.outbox
+            let asked = self
+                .outbox
                 .ask(purpose, "get", &service, device.as_str(), &|writer| {
                     writer.leaf("device", web::NS, "");
                 });
+            if !asked {
+                break;
+            }
         }
     }
 
@@ -300,18 +304,22 @@ impl Gateway {
             Decision::Allowed => Some(true),
             Decision::Refused => Some(false),
             Decision::AskRoster => {
-                if !self.parked.contains_key(person) {
-                    let service = self.config.service.to_string();
-                    let purpose = Purpose::Roster(person.clone());
-                    self.outbox
-                        .ask(purpose, "get", &service, person.as_str(), &|writer| {
-                            writer.leaf("query", NS_ROSTER, "");
-                        });
+                if !self.parked.contains_key(person) && !self.ask_roster(person) {
+                    return Some(false);
                 }
                 self.park(person, inbound.document);
                 None
             }
         }
+    }
+
+    fn ask_roster(&mut self, person: &BareJid) -> bool {
+        let service = self.config.service.to_string();
+        let purpose = Purpose::Roster(person.clone());
+        self.outbox
+            .ask(purpose, "get", &service, person.as_str(), &|writer| {
+                writer.leaf("query", NS_ROSTER, "");
+            })
     }
 
     fn park(&mut self, person: &BareJid, stanza: &Document) {
