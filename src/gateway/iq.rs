@@ -123,7 +123,7 @@ impl Gateway {
                     Some(node) => Answer::With(result_with(inbound, &|writer| {
                         delegation::write_features(node, ice, writer);
                     })),
-                    None => info_answer(inbound, payload, &Profile::service(ice)),
+                    None => info_answer(inbound, payload, &self.profiles.service),
                 }
             }
             (_, "delegation", true) => self.delegated(now, inbound, payload),
@@ -221,7 +221,7 @@ impl Gateway {
                 } else {
                     self.media_of(person)
                 };
-                info_answer(inbound, payload, &Profile::person(media))
+                info_answer(inbound, payload, self.profiles.person(media))
             }
             (disco::NS_ITEMS, "query", false) => Answer::With(result_with(inbound, &|writer| {
                 writer.leaf("query", disco::NS_ITEMS, "");

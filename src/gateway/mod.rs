@@ -27,6 +27,7 @@ use self::outbox::{Outbox, Purpose};
 use self::recent::Recent;
 use crate::address::{Addresses, Named};
 use crate::call::Calls;
+use crate::disco::Profile;
 use crate::presence::{Access, Decision};
 use crate::stanza::{self, StanzaError};
 use crate::web::{self, Media};
@@ -52,6 +53,7 @@ pub struct Gateway {
     parked: HashMap<BareJid, Vec<Document>>,
     /// What each person's watchers were last told.
     told: HashMap<BareJid, people::Callable>,
+    profiles: Profiles,
     /// A moment, and the seconds since 1970 then.
     clock: (Instant, u64),
     link_up: bool,
@@ -82,6 +84,30 @@ struct Inbound<'a> {
     named: Named,
 }
 
+/// What our addresses answer to disco#info.
+#[derive(Debug)]
+struct Profiles {
+    service: Profile,
+    persons: Vec<(Media, Profile)>,
+}
+
+impl Profiles {
+    fn new(ice: bool) -> Self {
+        let persons = [Media::default(), Media::AUDIO, Media::VIDEO, Media::BOTH]
+            .map(|media| (media, Profile::person(media)));
+        Self {
+            service: Profile::service(ice),
+            persons: persons.into(),
+        }
+    }
+
+    /// Of the gateway address of a person who can take these media.
+    fn person(&self, media: Media) -> &Profile {
+        let found = self.persons.iter().find(|(of, _)| *of == media);
+        found.map_or(&self.service, |(_, profile)| profile)
+    }
+}
+
 impl Gateway {
     /// A gateway at `now`, which is `unix` seconds after 1970. All randomness comes of `seed`.
     #[must_use]
@@ -104,6 +130,7 @@ impl Gateway {
             rosters: HashSet::new(),
             parked: HashMap::new(),
             told: HashMap::new(),
+            profiles: Profiles::new(!config.ice.is_empty()),
             clock: (now, unix),
             link_up: false,
             drain_until: None,
