@@ -16,16 +16,63 @@ mod schema;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use campana::credentials::{Secret, extdisco};
 use campana::gateway::{Config, Gateway, Output};
 use campana::presence::Mode;
 use campana::xml::{BadStanza, Document, Element, Error, Limits, NS_COMPONENT, StanzaHeader};
+use tracing_subscriber::fmt::MakeWriter;
 
 #[test]
 fn flows() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(log.clone())
+        .with_ansi(false)
+        .finish();
+    tracing::subscriber::with_default(subscriber, play_all);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(
+        log.contains("Call started") && log.contains("Call ended"),
+        "{log}"
+    );
+    // No JID and no address above debug.
+    for line in log.lines() {
+        let secret = ["@", "\\40", "example", "192.0.2.", "sid"]
+            .iter()
+            .find(|s| line.contains(**s));
+        assert_eq!(secret, None, "{line}");
+    }
+}
+
+/// What is logged at the usual level.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+fn play_all() {
     let only = std::env::var("FLOW").unwrap_or_default();
     let mut files: Vec<PathBuf> = fs::read_dir(folder())
         .unwrap()

@@ -14,12 +14,14 @@
 //! ICE restart); they are refused with the errors of XEP-0166.
 
 mod config;
+mod inputs;
 mod leg;
 mod parties;
 mod ringing;
 mod signal;
 mod table;
 mod timer;
+mod usage;
 
 pub use config::{Config, Limits};
 pub use signal::{CallId, Devices, Directory, Request, Sink, What};

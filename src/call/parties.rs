@@ -30,6 +30,8 @@ pub(super) struct Call {
     pub(super) legs: Vec<Option<Leg>>,
     /// The leg that took the call.
     pub(super) taken: Option<usize>,
+    /// The caller has an answer.
+    pub(super) established: bool,
     /// A `<propose/>` of XEP-0353 stands open with the callee.
     pub(super) proposed: bool,
     /// The caller was told that it rings.
@@ -118,9 +120,11 @@ impl Call {
                 Ok(())
             }
             (Signal::Offer(_) | Signal::Answer(_) | Signal::Info(_), None) => Ok(()),
-            (signal, Some(other)) => self
-                .leg(other)
-                .map_or(Ok(()), |other| other.deliver(signal, cx.out)),
+            (signal, Some(other)) => {
+                self.established |= other == 0 && matches!(signal, Signal::Answer(_));
+                let other = self.leg(other);
+                other.map_or(Ok(()), |other| other.deliver(signal, cx.out))
+            }
         };
         match result {
             Ok(()) => Course::GoesOn,

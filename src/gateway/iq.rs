@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use jid::{BareJid, FullJid};
+use jid::{BareJid, FullJid, Jid};
 
 use super::outbox::Purpose;
-use super::{Gateway, Inbound};
+use super::{Gateway, Inbound, delegation};
 use crate::address::Named;
 use crate::credentials::extdisco;
 use crate::disco::{self, Profile};
@@ -115,9 +115,18 @@ impl Gateway {
         let result = |write: &dyn Fn(&mut Writer)| Answer::With(result_with(inbound, write));
         match (payload.ns(), payload.name(), set) {
             (disco::NS_INFO, "query", false) => {
-                let profile = Profile::service(!self.config.ice.is_empty());
-                info_answer(inbound, payload, &profile)
+                let ice = !self.config.ice.is_empty();
+                match payload
+                    .attr("node")
+                    .filter(|node| delegation::is_disco_node(node))
+                {
+                    Some(node) => Answer::With(result_with(inbound, &|writer| {
+                        delegation::write_features(node, ice, writer);
+                    })),
+                    None => info_answer(inbound, payload, &self.profiles.service),
+                }
             }
+            (_, "delegation", true) => self.delegated(now, inbound, payload),
             (disco::NS_ITEMS, "query", false) => result(&|writer| {
                 writer.leaf("query", disco::NS_ITEMS, "");
             }),
@@ -151,21 +160,45 @@ impl Gateway {
         }
     }
 
-    /// XEP-0215. Only to devices of people whom this server serves.
+    /// XEP-0215.
     fn ice_servers(&self, now: Instant, inbound: &Inbound<'_>, query: &extdisco::Query) -> Answer {
-        let from = &inbound.from;
-        let is_person = from.node().is_some() && from.resource().is_some();
-        if !is_person
-            || self.config.ice.is_empty()
-            || !self.config.grants_credentials(from.domain().as_str())
-        {
+        if !self.may_have_ice(&inbound.from) {
             return Answer::Error(StanzaError::service_unavailable());
         }
-        let expires = self.unix(now) + self.config.credential_ttl;
-        let person = from.to_bare();
         Answer::With(result_with(inbound, &|writer| {
-            query.write_answer(&self.config.ice, person.as_str(), expires, writer);
+            self.write_ice(now, &inbound.from, query, writer);
         }))
+    }
+
+    /// XEP-0215, asked of a server which delegated the question to us (XEP-0355).
+    fn delegated(&self, now: Instant, inbound: &Inbound<'_>, payload: Element<'_>) -> Answer {
+        let Some(request) = delegation::Request::read(&inbound.from, payload) else {
+            return Answer::Error(StanzaError::bad_request(
+                "no request that can be delegated here",
+            ));
+        };
+        let query = extdisco::Query::read(request.payload)
+            .filter(|_| self.may_have_ice(&request.from))
+            .ok_or_else(StanzaError::service_unavailable);
+        Answer::With(result_with(inbound, &|writer| {
+            let answer = query.as_ref().map_err(Clone::clone).map(|query| {
+                |writer: &mut Writer| self.write_ice(now, &request.from, query, writer)
+            });
+            request.write_reply(answer, writer);
+        }))
+    }
+
+    /// Only devices of people whom this server serves.
+    fn may_have_ice(&self, from: &Jid) -> bool {
+        from.node().is_some()
+            && from.resource().is_some()
+            && !self.config.ice.is_empty()
+            && self.config.grants_credentials(from.domain().as_str())
+    }
+
+    fn write_ice(&self, now: Instant, from: &Jid, query: &extdisco::Query, writer: &mut Writer) {
+        let expires = self.unix(now) + self.config.credential_ttl;
+        query.write_answer(&self.config.ice, from.to_bare().as_str(), expires, writer);
     }
 
     fn request_of_person(
@@ -188,7 +221,7 @@ impl Gateway {
                 } else {
                     self.media_of(person)
                 };
-                info_answer(inbound, payload, &Profile::person(media))
+                info_answer(inbound, payload, self.profiles.person(media))
             }
             (disco::NS_ITEMS, "query", false) => Answer::With(result_with(inbound, &|writer| {
                 writer.leaf("query", disco::NS_ITEMS, "");

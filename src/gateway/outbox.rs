@@ -78,7 +78,8 @@ impl Outbox {
         }
     }
 
-    /// Sends an IQ of this type.
+    /// Sends an IQ of this type. False when too many wait for a reply already.
+    #[must_use]
     pub(super) fn ask(
         &mut self,
         purpose: Purpose,
@@ -86,10 +87,10 @@ impl Outbox {
         from: &str,
         to: &str,
         write: &dyn Fn(&mut Writer),
-    ) {
+    ) -> bool {
         if self.pending.len() >= self.limits.pending_iqs {
             warn!("Too many requests wait for a reply; one was not sent");
-            return;
+            return false;
         }
         // Ids never repeat, also not across restarts: 128 random bits.
         let bits: [u8; 16] = self.rng.random();
@@ -111,6 +112,7 @@ impl Outbox {
         self.deadlines.insert((deadline, key.clone()));
         self.pending.insert(key.clone(), pending);
         self.push(Entry::Request(key));
+        true
     }
 
     /// A reply arrived: what it is for, if it is one of ours.
@@ -201,6 +203,7 @@ impl Sink for Outbox {
     }
 
     fn request(&mut self, request: Request, from: &str, to: &str, write: &dyn Fn(&mut Writer)) {
-        self.ask(Purpose::Call(request), "set", from, to, write);
+        // A call whose request cannot be sent ends by its timers.
+        let _ = self.ask(Purpose::Call(request), "set", from, to, write);
     }
 }

@@ -6,7 +6,6 @@ use jid::{BareJid, FullJid, Jid};
 
 use super::{Gateway, Inbound};
 use crate::address::Named;
-use crate::disco::Profile;
 use crate::presence::{Client, Show};
 use crate::stanza::{self, ErrorKind, StanzaError};
 use crate::web::{Device, Media};
@@ -210,7 +209,7 @@ impl Gateway {
             if let Some(show) = callable.show.text() {
                 writer.leaf("show", NS_COMPONENT, show);
             }
-            Profile::person(callable.media).write_caps(&mut writer);
+            self.profiles.person(callable.media).write_caps(&mut writer);
         }
         self.send(writer.finish());
     }

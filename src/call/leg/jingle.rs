@@ -268,11 +268,13 @@ impl Jingle {
 
     /// The client itself ended the session.
     pub(in super::super) fn over(&mut self, line: &Line, ending: &Ending, out: &mut dyn Sink) {
-        if !matches!(
-            std::mem::replace(&mut self.state, State::Ended),
-            State::Proposed
-        ) {
-            self.finish(line, ending, out);
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Proposed | State::Idle | State::Ended => {}
+            State::Proceeding
+            | State::Called(_)
+            | State::Calling(_)
+            | State::Completing(_)
+            | State::Active(_) => self.finish(line, ending, out),
         }
     }
 
