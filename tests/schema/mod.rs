@@ -168,6 +168,17 @@ fn unwritten_rules(root: Element<'_>) -> Vec<String> {
             );
         }
     }
+    for query in find(root, "query", "http://jabber.org/protocol/disco#info") {
+        let delegated = query
+            .attr("node")
+            .is_some_and(|node| node.starts_with("urn:xmpp:delegation:"));
+        let identity = query.children().any(|child| child.name() == "identity");
+        let empty = query.children().next().is_none();
+        rule(
+            empty || identity != delegated,
+            "what is there has an identity",
+        );
+    }
     for jingle in find(root, "jingle", "urn:xmpp:jingle:1") {
         let action = jingle.attr("action").unwrap_or_default();
         // XEP-0166 section 7.1.
