@@ -5,7 +5,7 @@ use jid::{BareJid, FullJid};
 use super::leg::jingle::send_message;
 use super::leg::{Kind, Leg, Line};
 use super::signal::{Description, Ending, Signal};
-use super::{CallId, Directory, Sink};
+use super::{CallId, Context, Sink};
 use crate::jingle::Sid;
 use crate::jingle::message::Step;
 use crate::mapping::{Refusal, Trickle};
@@ -40,12 +40,6 @@ pub(super) struct Call {
     pub(super) offer: Option<Box<Description>>,
     /// The caller's candidates, until a device has its offer.
     pub(super) early: Vec<Trickle>,
-}
-
-/// What a call is given to work with.
-pub(super) struct Context<'a> {
-    pub(super) out: &'a mut dyn Sink,
-    pub(super) directory: &'a dyn Directory,
 }
 
 /// Whether a call goes on.
