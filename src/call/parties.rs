@@ -89,6 +89,14 @@ impl Call {
         self.proposed || self.legs.iter().skip(1).flatten().any(Leg::is_ringing)
     }
 
+    /// What a client's description lacks, and so keeps the call from beginning.
+    pub(super) fn missing(&self) -> Option<Refusal> {
+        self.legs.iter().flatten().find_map(|leg| match &leg.kind {
+            Kind::Jingle(jingle) => jingle.missing(),
+            Kind::Web(_) => None,
+        })
+    }
+
     /// Passes on what the device of `leg` said.
     pub(super) fn relay(&mut self, cx: &mut Context<'_>, leg: usize, signal: Signal) -> Course {
         let result = match (signal, self.other(leg)) {

@@ -235,10 +235,12 @@ impl Calls {
         }
         while let Some((id, timer)) = self.timers.pop(now) {
             match timer {
-                Timer::Ring => {
-                    let ending = Ending::from(Reason::Timeout);
-                    self.with(id, cx, |call, cx| call.end(cx.out, &ending));
-                }
+                Timer::Ring => self.with(id, cx, |call, cx| {
+                    let missing = call.missing();
+                    let ending =
+                        missing.map_or_else(|| Reason::Timeout.into(), |m| Ending::from(&m));
+                    call.end(cx.out, &ending)
+                }),
                 // The device is told as well: it may be there and only not have replied.
                 Timer::Offline(_) => {
                     let ending = Ending::from(Reason::Gone);
