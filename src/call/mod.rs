@@ -24,5 +24,5 @@ mod timer;
 mod usage;
 
 pub use config::{Config, Limits};
-pub use signal::{CallId, Devices, Directory, Request, Sink, What};
+pub use signal::{Between, CallId, Context, Devices, Directory, Request, Sink, What};
 pub use table::Calls;

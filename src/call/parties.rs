@@ -5,7 +5,7 @@ use jid::{BareJid, FullJid};
 use super::leg::jingle::send_message;
 use super::leg::{Kind, Leg, Line};
 use super::signal::{Description, Ending, Signal};
-use super::{CallId, Directory, Sink};
+use super::{CallId, Context, Sink};
 use crate::jingle::Sid;
 use crate::jingle::message::Step;
 use crate::mapping::{Refusal, Trickle};
@@ -40,12 +40,6 @@ pub(super) struct Call {
     pub(super) offer: Option<Box<Description>>,
     /// The caller's candidates, until a device has its offer.
     pub(super) early: Vec<Trickle>,
-}
-
-/// What a call is given to work with.
-pub(super) struct Context<'a> {
-    pub(super) out: &'a mut dyn Sink,
-    pub(super) directory: &'a dyn Directory,
 }
 
 /// Whether a call goes on.
@@ -93,6 +87,14 @@ impl Call {
     /// Whether a device may still pick up.
     pub(super) fn may_be_taken(&self) -> bool {
         self.proposed || self.legs.iter().skip(1).flatten().any(Leg::is_ringing)
+    }
+
+    /// What a client's description lacks, and so keeps the call from beginning.
+    pub(super) fn missing(&self) -> Option<Refusal> {
+        self.legs.iter().flatten().find_map(|leg| match &leg.kind {
+            Kind::Jingle(jingle) => jingle.missing(),
+            Kind::Web(_) => None,
+        })
     }
 
     /// Passes on what the device of `leg` said.

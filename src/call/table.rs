@@ -7,11 +7,11 @@ use rand::{RngExt, SeedableRng};
 use tracing::{debug, info};
 
 use super::leg::{Kind, Leg, Line, out_of_order};
-use super::parties::{Call, Context, Course};
+use super::parties::{Call, Course};
 use super::signal::Ending;
 use super::timer::{Timer, Timers};
 use super::usage::Usage;
-use super::{CallId, Config, Directory, Limits, Request, Sink, What};
+use super::{Between, CallId, Config, Context, Limits, Request, What};
 use crate::address::Addresses;
 use crate::jingle::{Reason, Sid};
 use crate::mapping;
@@ -41,7 +41,13 @@ pub struct Calls {
 }
 
 /// Whom our address stands for, the other party, and the sid.
-type Parties = (BareJid, BareJid, Sid);
+pub(super) type Parties = (BareJid, BareJid, Sid);
+
+impl Between<'_> {
+    pub(super) fn parties(&self, sid: &Sid) -> Parties {
+        (self.person.clone(), self.from.to_bare(), sid.clone())
+    }
+}
 
 impl Calls {
     /// No calls yet. `seed` feeds the keys in the addresses of legs.
@@ -84,14 +90,7 @@ impl Calls {
 
     /// The reply to one of our requests: `Ok`, or the condition of its error, or `None` where none
     /// came in time.
-    pub fn handle_reply(
-        &mut self,
-        now: Instant,
-        request: Request,
-        error: Option<&str>,
-        out: &mut dyn Sink,
-        directory: &dyn Directory,
-    ) {
+    pub fn handle_reply(&mut self, request: Request, error: Option<&str>, cx: &mut Context<'_>) {
         let Some(call) = self.calls.get_mut(&request.call) else {
             return;
         };
@@ -119,7 +118,7 @@ impl Calls {
             What::Inform if !gone => {}
             What::Inform => {
                 let ending = Ending::from(Reason::Gone);
-                self.with(request.call, now, out, directory, |call, cx| {
+                self.with(request.call, cx, |call, cx| {
                     call.hung_up(cx, request.leg, &ending)
                 });
             }
@@ -130,7 +129,7 @@ impl Calls {
                     _ => Reason::FailedApplication,
                 };
                 let ending = Ending::from(reason);
-                self.with(request.call, now, out, directory, |call, cx| {
+                self.with(request.call, cx, |call, cx| {
                     if !ringing
                         && !gone
                         && let Some(leg) = call.leg(request.leg)
@@ -144,30 +143,18 @@ impl Calls {
     }
 
     /// No reply came to one of our requests.
-    pub fn handle_no_reply(
-        &mut self,
-        now: Instant,
-        request: Request,
-        out: &mut dyn Sink,
-        directory: &dyn Directory,
-    ) {
+    pub fn handle_no_reply(&mut self, request: Request, cx: &mut Context<'_>) {
         match request.what {
             // Servers keep dead devices online for minutes; only the device itself can tell.
-            What::Inform => self.offline(now, request.call, request.leg),
+            What::Inform => self.offline(cx.now, request.call, request.leg),
             What::Begin | What::Describe | What::End => {
-                self.handle_reply(now, request, Some(TIMEOUT), out, directory);
+                self.handle_reply(request, Some(TIMEOUT), cx);
             }
         }
     }
 
     /// A device is offline; without a resource, all devices of the person.
-    pub fn handle_unavailable(
-        &mut self,
-        now: Instant,
-        jid: &Jid,
-        out: &mut dyn Sink,
-        directory: &dyn Directory,
-    ) {
+    pub fn handle_unavailable(&mut self, jid: &Jid, cx: &mut Context<'_>) {
         let Ok(device) = jid.clone().try_into_full() else {
             return;
         };
@@ -179,16 +166,14 @@ impl Calls {
                 continue;
             };
             if call.taken.is_some() && call.other(leg).is_some() {
-                self.offline(now, id, leg);
+                self.offline(cx.now, id, leg);
             } else {
                 let reason = if leg == 0 {
                     Reason::Cancel
                 } else {
                     Reason::Gone
                 };
-                self.with(id, now, out, directory, |call, cx| {
-                    call.hung_up(cx, leg, &reason.into())
-                });
+                self.with(id, cx, |call, cx| call.hung_up(cx, leg, &reason.into()));
             }
         }
     }
@@ -219,12 +204,10 @@ impl Calls {
     }
 
     /// Ends all calls, because the service stops.
-    pub fn end_all(&mut self, now: Instant, out: &mut dyn Sink, directory: &dyn Directory) {
+    pub fn end_all(&mut self, cx: &mut Context<'_>) {
         let all: Vec<_> = self.calls.keys().copied().collect();
         for id in all {
-            self.with(id, now, out, directory, |call, cx| {
-                call.end(cx.out, &Reason::Gone.into())
-            });
+            self.with(id, cx, |call, cx| call.end(cx.out, &Reason::Gone.into()));
         }
     }
 
@@ -239,7 +222,8 @@ impl Calls {
     }
 
     /// Does what is due.
-    pub fn handle_timeout(&mut self, now: Instant, out: &mut dyn Sink, directory: &dyn Directory) {
+    pub fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+        let now = cx.now;
         if let Some(since) = self.link_down {
             if now.saturating_duration_since(since) >= self.config.link_grace() {
                 self.forget_all();
@@ -251,45 +235,37 @@ impl Calls {
         }
         while let Some((id, timer)) = self.timers.pop(now) {
             match timer {
-                Timer::Ring => {
-                    let ending = Ending::from(Reason::Timeout);
-                    self.with(id, now, out, directory, |call, cx| {
-                        call.end(cx.out, &ending)
-                    });
-                }
+                Timer::Ring => self.with(id, cx, |call, cx| {
+                    let missing = call.missing();
+                    let ending =
+                        missing.map_or_else(|| Reason::Timeout.into(), |m| Ending::from(&m));
+                    call.end(cx.out, &ending)
+                }),
                 // The device is told as well: it may be there and only not have replied.
                 Timer::Offline(_) => {
                     let ending = Ending::from(Reason::Gone);
-                    self.with(id, now, out, directory, |call, cx| {
-                        call.end(cx.out, &ending)
-                    });
+                    self.with(id, cx, |call, cx| call.end(cx.out, &ending));
                 }
             }
         }
         self.usage.sweep(now);
     }
 
-    pub(super) fn find(
-        &self,
-        person: &BareJid,
-        from: &FullJid,
-        sid: &Sid,
-    ) -> Option<(CallId, usize)> {
-        let parties = (person.clone(), from.to_bare(), sid.clone());
-        let id = *self.by_parties.get(&parties)?;
-        Some((id, self.calls.get(&id)?.leg_of(from)?))
+    pub(super) fn find(&self, between: Between<'_>, sid: &Sid) -> Option<(CallId, usize)> {
+        let id = *self.by_parties.get(&between.parties(sid))?;
+        Some((id, self.calls.get(&id)?.leg_of(between.from)?))
     }
 
     /// Opens a call from `from` to `person`.
     pub(super) fn begin(
         &mut self,
         now: Instant,
-        from: &FullJid,
-        person: &BareJid,
+        between: Between<'_>,
         sid: Sid,
         media: Media,
         kind: Kind,
     ) -> Result<CallId, StanzaError> {
+        let Between { from, person, .. } = between;
         let caller = from.to_bare();
         let to_caller = (person.clone(), caller.clone(), sid.clone());
         let to_callee = (caller.clone(), person.clone(), sid.clone());
@@ -348,15 +324,13 @@ impl Calls {
     pub(super) fn with(
         &mut self,
         id: CallId,
-        now: Instant,
-        out: &mut dyn Sink,
-        directory: &dyn Directory,
+        cx: &mut Context<'_>,
         work: impl FnOnce(&mut Call, &mut Context<'_>) -> Course,
     ) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        let course = work(call, &mut Context { out, directory });
+        let course = work(call, cx);
         for device in call.devices.iter().skip(call.indexed) {
             self.by_device.entry(device.clone()).or_default().push(id);
         }
@@ -365,7 +339,7 @@ impl Calls {
             self.timers.stop(id, Timer::Ring);
         }
         if let Course::Ended(ending) = course {
-            let seconds = now.saturating_duration_since(call.began).as_secs();
+            let seconds = cx.now.saturating_duration_since(call.began).as_secs();
             info!(
                 call.id = id.0,
                 reason = ending.reason.name(),

@@ -7,6 +7,7 @@ use jid::{BareJid, FullJid, Jid};
 use super::outbox::Purpose;
 use super::{Gateway, Inbound, delegation};
 use crate::address::Named;
+use crate::call::Between;
 use crate::credentials::extdisco;
 use crate::disco::{self, Profile};
 use crate::jingle::{self, Jingle};
@@ -99,7 +100,7 @@ impl Gateway {
                         None => return Answer::Later,
                     }
                 }
-                self.request_of_person(now, inbound, person, set, payload)
+                self.request_of_person(inbound, person, set, payload)
             }
             Named::Reserved => Answer::Error(StanzaError::service_unavailable()),
         }
@@ -203,17 +204,14 @@ impl Gateway {
 
     fn request_of_person(
         &mut self,
-        now: Instant,
         inbound: &Inbound<'_>,
         person: &BareJid,
         set: bool,
         payload: Element<'_>,
     ) -> Answer {
         match (payload.ns(), payload.name(), set) {
-            (jingle::session::NS, "jingle", true) => {
-                self.jingle(now, inbound, person, payload).into()
-            }
-            (web::NS, "session", true) => self.session(now, inbound, person, payload).into(),
+            (jingle::session::NS, "jingle", true) => self.jingle(inbound, person, payload).into(),
+            (web::NS, "session", true) => self.session(inbound, person, payload).into(),
             (disco::NS_INFO, "query", false) => {
                 // Whoever is in a call with her sees the features that it needs.
                 let media = if self.calls.joins(person, &inbound.from.to_bare()) {
@@ -233,7 +231,6 @@ impl Gateway {
 
     fn jingle(
         &mut self,
-        now: Instant,
         inbound: &Inbound<'_>,
         person: &BareJid,
         payload: Element<'_>,
@@ -245,14 +242,17 @@ impl Gateway {
         if payload.action == jingle::Action::SessionInitiate {
             self.refuse_new_calls(person, &from)?;
         }
-        let (out, clients) = (&mut self.outbox, &self.clients);
-        self.calls
-            .handle_jingle(now, &from, person, inbound.to, &payload, out, clients)
+        let between = Between {
+            from: &from,
+            to: inbound.to,
+            person,
+        };
+        let (calls, mut cx) = self.calls();
+        calls.handle_jingle(between, &payload, &mut cx)
     }
 
     fn session(
         &mut self,
-        now: Instant,
         inbound: &Inbound<'_>,
         person: &BareJid,
         payload: Element<'_>,
@@ -273,8 +273,13 @@ impl Gateway {
         if matches!(session.message, web::Message::Offer(_)) {
             self.refuse_new_calls(person, &from)?;
         }
-        self.calls
-            .handle_web(now, &from, person, session, &mut self.outbox, &self.clients)
+        let between = Between {
+            from: &from,
+            to: inbound.to,
+            person,
+        };
+        let (calls, mut cx) = self.calls();
+        calls.handle_web(between, session, &mut cx)
     }
 
     /// While the service stops, only calls that live go on.
@@ -299,8 +304,8 @@ impl Gateway {
             .filter(|_| error.is_none());
         match purpose {
             Purpose::Call(request) => {
-                self.calls
-                    .handle_reply(now, request, error, &mut self.outbox, &self.clients);
+                let (calls, mut cx) = self.calls();
+                calls.handle_reply(request, error, &mut cx);
             }
             Purpose::Caps(jid, caps) => {
                 let query = payload.filter(|query| query.is("query", disco::NS_INFO));
@@ -314,7 +319,7 @@ impl Gateway {
                     Some("service-unavailable" | "recipient-unavailable" | "item-not-found")
                 );
                 if gone {
-                    self.offline(now, &jid.into());
+                    self.offline(&jid.into());
                 }
             }
         }
@@ -323,8 +328,8 @@ impl Gateway {
     pub(super) fn handle_no_reply(&mut self, now: Instant, purpose: Purpose) {
         match purpose {
             Purpose::Call(request) => {
-                self.calls
-                    .handle_no_reply(now, request, &mut self.outbox, &self.clients);
+                let (calls, mut cx) = self.calls();
+                calls.handle_no_reply(request, &mut cx);
             }
             Purpose::Caps(jid, caps) => self.clients.learned(&jid, &caps, None),
             Purpose::Roster(person) => self.roster_known(now, &person, None),

@@ -26,7 +26,7 @@ use self::clients::Clients;
 use self::outbox::{Outbox, Purpose};
 use self::recent::Recent;
 use crate::address::{Addresses, Named};
-use crate::call::Calls;
+use crate::call::{self, Calls, Sink};
 use crate::disco::Profile;
 use crate::presence::{Access, Decision};
 use crate::stanza::{self, StanzaError};
@@ -237,10 +237,11 @@ impl Gateway {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.outbox.now = now;
         if self.drain_until.is_some_and(|until| until <= now) {
-            self.calls.end_all(now, &mut self.outbox, &self.clients);
+            let (calls, mut cx) = self.calls();
+            calls.end_all(&mut cx);
         }
-        self.calls
-            .handle_timeout(now, &mut self.outbox, &self.clients);
+        let (calls, mut cx) = self.calls();
+        calls.handle_timeout(&mut cx);
         // Without a link nobody can reply; the clock starts anew when it is back.
         while self.link_up
             && let Some(purpose) = self.outbox.overdue()
@@ -289,8 +290,18 @@ impl Gateway {
         self.clock.1 + now.saturating_duration_since(self.clock.0).as_secs()
     }
 
+    /// The calls, and what they are given to work with.
+    fn calls(&mut self) -> (&mut Calls, call::Context<'_>) {
+        let now = self.outbox.now;
+        let cx = call::Context {
+            now,
+            out: &mut self.outbox,
+            directory: &self.clients,
+        };
+        (&mut self.calls, cx)
+    }
+
     fn send(&mut self, stanza: String) {
-        use crate::call::Sink;
         self.outbox.send(stanza);
     }
 

@@ -34,7 +34,7 @@ impl Gateway {
                 }
             }
             (Some("unavailable"), Named::Service | Named::Person(_)) => {
-                self.offline(now, &inbound.from);
+                self.offline(&inbound.from);
             }
             (Some("subscribe"), Named::Service) => {
                 self.send_presence(
@@ -78,10 +78,10 @@ impl Gateway {
     }
 
     /// Whatever is at this address is gone.
-    pub(super) fn offline(&mut self, now: Instant, jid: &Jid) {
+    pub(super) fn offline(&mut self, jid: &Jid) {
         self.clients.unavailable(jid);
-        self.calls
-            .handle_unavailable(now, jid, &mut self.outbox, &self.clients);
+        let (calls, mut cx) = self.calls();
+        calls.handle_unavailable(jid, &mut cx);
         self.tell_watchers(&jid.to_bare());
     }
 

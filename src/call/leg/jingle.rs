@@ -195,6 +195,7 @@ impl Jingle {
                 session.accepted(payload)?;
                 events.picked_up = true;
                 events.answer(session);
+                events.replies.extend(session.surplus());
                 self.accepted(&events);
             }
             (
@@ -299,6 +300,19 @@ impl Jingle {
         session
             .remote_offer()
             .map(|offer| Signal::Offer(offer.into()))
+    }
+
+    /// What the client's description lacks, while something is still to come by transport-info.
+    pub(in super::super) fn missing(&self) -> Option<Refusal> {
+        match &self.state {
+            State::Called(session) | State::Completing(session) => session.missing(),
+            State::Proposed
+            | State::Proceeding
+            | State::Idle
+            | State::Calling(_)
+            | State::Active(_)
+            | State::Ended => None,
+        }
     }
 
     /// A session that was accepted is active once the browser has its answer.
