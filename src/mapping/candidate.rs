@@ -36,6 +36,14 @@ pub(super) fn to_jingle(
         return Err(Why::Meaningless);
     }
     let protocol = candidate.transport.to_ascii_lowercase();
+    let tcp_type = candidate.tcp_type().filter(|_| protocol == "tcp");
+    if !PROTOCOLS.contains(&protocol.as_str())
+        || !is_foundation(&candidate.foundation)
+        || candidate.priority == 0
+        || tcp_type.is_some_and(|kind| !TCP_TYPES.contains(&kind.as_str()))
+    {
+        return Err(Why::Malformed);
+    }
     if !is_wanted(&protocol, &candidate.address, dialect) {
         return Err(Why::Dialect);
     }
@@ -60,7 +68,7 @@ pub(super) fn to_jingle(
         protocol,
         related_address: related.map(|related| related.address.as_str().to_owned()),
         related_port: related.map(|related| related.port),
-        tcp_type: candidate.tcp_type().map(|kind| kind.as_str().to_owned()),
+        tcp_type: tcp_type.map(|kind| kind.as_str().to_owned()),
         kind: candidate.kind.as_str().to_owned(),
     })
 }
@@ -128,6 +136,14 @@ pub(super) fn name(component: u16, foundation: &str, address: &str, port: u16) -
     format!("c{:016x}", hash.finish())
 }
 
+/// RFC 8839 §5.1: at most 32 ice-chars.
+fn is_foundation(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+}
+
 fn is_wanted(protocol: &str, address: &str, dialect: &Dialect) -> bool {
     (dialect.tcp || protocol == "udp")
         && (dialect.mdns || !is_mdns(address))
@@ -155,3 +171,9 @@ fn is_hidden(address: &str) -> bool {
 
 /// What XEP-0176's schema allows as `type`.
 const KINDS: [&str; 4] = ["host", "srflx", "prflx", "relay"];
+
+/// RFC 8839 §5.1 and RFC 6544 §4.5.
+const PROTOCOLS: [&str; 2] = ["udp", "tcp"];
+
+/// RFC 6544 §4.5.
+const TCP_TYPES: [&str; 3] = ["active", "passive", "so"];

@@ -274,9 +274,16 @@ impl<'a> Lines<'a> {
             }
             Attribute::Crypto(crypto) => self.cryptos.push(crypto),
             Attribute::Direction(direction) => self.direction = Some(*direction),
+            // RFC 8285 §5: an id stands for one extension.
+            Attribute::ExtMap(map) if self.extensions.iter().any(|own| own.id == map.id) => {
+                report.note(Some(section), "extmap with an id twice", Why::Malformed);
+            }
             Attribute::ExtMap(map) => self.extensions.push(map),
             Attribute::ExtMapAllowMixed => self.allow_mixed = true,
             Attribute::Feedback(feedback) => self.payloads.feedback.push(feedback),
+            Attribute::Fingerprint(own) if !transport::is_digest(&own.value) => {
+                report.note(Some(section), "fingerprint", Why::Malformed);
+            }
             Attribute::Fingerprint(own) => self.transport.fingerprints.push(own),
             Attribute::Fmtp(fmtp) => match fmtp.format.parse() {
                 Ok(id) => self.payloads.fmtps.push((id, fmtp)),

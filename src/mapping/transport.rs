@@ -43,9 +43,11 @@ impl<'a> Lines<'a> {
         section: &str,
         report: &mut Report,
     ) -> Transport {
+        // XEP-0176 §5.3: both, and with any candidate.
+        let credentials = self.ufrag.zip(self.pwd);
         let mut transport = Transport {
-            ufrag: self.ufrag.map(|own| own.as_str().to_owned()),
-            pwd: self.pwd.map(|own| own.as_str().to_owned()),
+            ufrag: credentials.map(|(ufrag, _)| ufrag.as_str().to_owned()),
+            pwd: credentials.map(|(_, pwd)| pwd.as_str().to_owned()),
             fingerprints: self.fingerprints(kind),
             ..Transport::default()
         };
@@ -55,7 +57,13 @@ impl<'a> Lines<'a> {
             }
         }
         for own in &self.candidates {
+            if credentials.is_none() {
+                report.note(Some(section), "candidate", Why::Meaningless);
+                continue;
+            }
             match candidate::to_jingle(own, self.ufrag.map(|own| own.as_str()), dialect) {
+                // RFC 8445 §5.1.3: one that is there already adds nothing.
+                Ok(own) if transport.candidates.iter().any(|other| other.id == own.id) => {}
                 Ok(own) => transport.candidates.push(own),
                 Err(why) => report.note(Some(section), "candidate", why),
             }
@@ -242,17 +250,21 @@ pub(super) fn bare(ufrag: &IceUfrag, pwd: &IcePwd, flavour: Flavour) -> Transpor
 
 /// Checks that the value is what RFC 8122 §5 says: pairs of hex digits with colons.
 fn fingerprint(own: &dtls::Fingerprint) -> Option<Fingerprint> {
-    let pairs = own
-        .value
-        .split(':')
-        .all(|pair| pair.len() == 2 && pair.bytes().all(|digit| digit.is_ascii_hexdigit()));
-    if !pairs {
+    if !is_digest(&own.value) {
         return None;
     }
     Some(Fingerprint {
         hash: Token::new(&own.hash).ok()?,
         value: Word::new(&own.value).ok()?,
     })
+}
+
+/// Whether it is pairs of hex digits with colons (RFC 8122 §5).
+pub(super) fn is_digest(text: &str) -> bool {
+    text.len() > 2
+        && text
+            .split(':')
+            .all(|pair| pair.len() == 2 && pair.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
 /// The options that Jingle has a word for.
