@@ -2,7 +2,7 @@
 
 CAMPANA := $(abspath $(or $(CARGO_TARGET_DIR),target)/release/campana)
 
-.PHONY: demo test interop web fmt lint doc setup release
+.PHONY: demo test interop web fmt lint doc bench fuzz setup release
 
 # A page to call from, with a private ejabberd, until Ctrl-C.
 demo: setup release tests/interop/node_modules/.stamp
@@ -36,6 +36,21 @@ lint: web
 
 doc: web
 	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps --document-private-items
+
+# What the mapping costs, beside npm stanza and sdp-jingle-json.
+bench: web
+	tests/bench/mapping.sh
+
+# Looks for inputs that break a parser, each target for SECONDS; needs a nightly toolchain and
+# cargo-fuzz. What is worth keeping goes to tests/fuzz/corpus, which `make test` replays.
+SECONDS := 600
+fuzz: web
+	@set -e; for target in $(or $(TARGETS),$$(cargo +nightly fuzz list --fuzz-dir tests/fuzz)); do \
+	    mkdir -p target/fuzz-found/$$target; \
+	    cargo +nightly fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz $$target \
+	        target/fuzz-found/$$target tests/fuzz/corpus/$$target -- \
+	        -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024; \
+	done
 
 # What Debian has of it, through apt.
 setup:
