@@ -6,7 +6,9 @@ cd "$(dirname "$0")/../.."
 [ -d tests/bench/node_modules/stanza ] || npm --prefix tests/bench ci --no-audit --no-fund --silent
 
 echo "== time"
-cargo bench --locked --quiet --bench mapping -- "$@" 2>/dev/null | grep -A2 -E '^[a-z].*time:|^[a-z-]+ to|time:' | grep -vE '^--|thrpt|change|slope|Performance' || true
+# Criterion puts a long name on a line of its own; the three times are the bounds and the estimate.
+cargo bench --locked --bench mapping -- "$@" 2>/dev/null |
+    awk '/time:/ { if ($1 == "time:") $0 = name " " $0; gsub(/ +/, " "); print "campana: " $0 } { name = $0 }'
 node tests/bench/mapping.mjs
 
 echo "== allocations"

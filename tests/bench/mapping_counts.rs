@@ -17,6 +17,9 @@ use subject::{
     transport_info_to_candidate,
 };
 
+/// Does it once, and gives what was written.
+type Step<'a> = Box<dyn FnMut() -> String + 'a>;
+
 /// The system's allocator, with a count of what it was asked for.
 struct Counting;
 
@@ -53,7 +56,7 @@ fn main() {
     let jingle = sdp_to_jingle(OFFER);
     let info = candidate_to_transport_info(&mut caller());
     let (mut from, mut to) = (caller(), callee());
-    let mut steps: [(&str, Box<dyn FnMut() -> String>); 4] = [
+    let mut steps: [(&str, Step<'_>); 4] = [
         (
             "sdp-to-jingle",
             Box::new(|| sdp_to_jingle(black_box(OFFER))),
