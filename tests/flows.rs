@@ -106,6 +106,8 @@ struct Play {
     /// Receivers that do not acknowledge by themselves.
     silent: Vec<String>,
     linked: bool,
+    /// TURN user names whose allocations were to be closed.
+    dropped: Vec<String>,
 }
 
 impl Play {
@@ -125,6 +127,7 @@ impl Play {
             next_id: 0,
             silent: Vec::new(),
             linked: true,
+            dropped: Vec::new(),
         };
         play.drain();
         play
@@ -148,6 +151,9 @@ impl Play {
             .iter()
             .flat_map(|(to, inbox)| inbox.iter().map(move |s| format!("{to}: {}", short(s))))
             .collect();
+        if let Some(username) = self.dropped.pop() {
+            return Err(format!("allocations of {username} were closed"));
+        }
         if left.is_empty() {
             Ok(())
         } else {
@@ -206,6 +212,11 @@ impl Play {
                 let error = Error::TooLarge(262_144);
                 self.gateway
                     .handle_bad_stanza(self.now, BadStanza { header, error });
+            }
+            ["allocations", "of", username, "are", "closed"] => {
+                if self.dropped.pop().as_deref() != Some(*username) {
+                    return Err("they are not".to_owned());
+                }
             }
             ["no", "call", "is", "left"] if self.gateway.has_calls() => {
                 return Err("a call is left".to_owned());
@@ -271,7 +282,7 @@ impl Play {
         loop {
             match self.gateway.poll_output() {
                 Output::Timeout(due) => return due,
-                Output::DropAllocations { .. } => {}
+                Output::DropAllocations { username } => self.dropped.push(username),
                 Output::Stanza(text) => {
                     assert!(self.linked, "sent without a link: {text}");
                     let stanza = Document::parse(text.as_bytes(), NS_COMPONENT, &Limits::default())

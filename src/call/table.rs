@@ -38,6 +38,8 @@ pub struct Calls {
     pub(super) timers: Timers,
     next: u64,
     link_down: Option<Instant>,
+    /// Devices whose last call has ended, until somebody asks.
+    free: Vec<FullJid>,
 }
 
 /// Whom our address stands for, the other party, and the sid.
@@ -67,6 +69,7 @@ impl Calls {
             timers: Timers::default(),
             next: 0,
             link_down: None,
+            free: Vec::new(),
         }
     }
 
@@ -86,6 +89,17 @@ impl Calls {
     #[must_use]
     pub fn joins(&self, one: &BareJid, other: &BareJid) -> bool {
         self.pairs.contains_key(&pair(one, other))
+    }
+
+    /// Whether a device is in a call.
+    #[must_use]
+    pub fn is_device(&self, device: &FullJid) -> bool {
+        self.by_device.contains_key(device)
+    }
+
+    /// A device whose last call has ended; each is named once.
+    pub fn poll_free(&mut self) -> Option<FullJid> {
+        self.free.pop()
     }
 
     /// The reply to one of our requests: a result, or what its error says.
@@ -383,6 +397,7 @@ impl Calls {
                 calls.retain(|call| *call != id);
                 if calls.is_empty() {
                     self.by_device.remove(&device);
+                    self.free.push(device);
                 }
             }
         }

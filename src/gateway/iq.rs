@@ -8,7 +8,7 @@ use super::outbox::Purpose;
 use super::{Gateway, Inbound, delegation};
 use crate::address::Named;
 use crate::call::{Between, Failure};
-use crate::credentials::extdisco;
+use crate::credentials::{extdisco, username};
 use crate::disco::{self, Profile};
 use crate::jingle::{self, Jingle};
 use crate::mapping;
@@ -162,9 +162,20 @@ impl Gateway {
     }
 
     /// XEP-0215.
-    fn ice_servers(&self, now: Instant, inbound: &Inbound<'_>, query: &extdisco::Query) -> Answer {
+    fn ice_servers(
+        &mut self,
+        now: Instant,
+        inbound: &Inbound<'_>,
+        query: &extdisco::Query,
+    ) -> Answer {
         if !self.may_have_ice(&inbound.from) {
             return Answer::Error(StanzaError::service_unavailable());
+        }
+        if let Ok(device) = inbound.from.clone().try_into_full()
+            && self.clients.registry.device(&device).is_some()
+        {
+            let username = username(device.to_bare().as_str(), self.expiry(now));
+            self.remember_issued(&device, username);
         }
         Answer::With(result_with(inbound, &|writer| {
             self.write_ice(now, &inbound.from, query, writer);
@@ -198,8 +209,17 @@ impl Gateway {
     }
 
     fn write_ice(&self, now: Instant, from: &Jid, query: &extdisco::Query, writer: &mut Writer) {
-        let expires = self.unix(now) + self.config.credential_ttl;
-        query.write_answer(&self.config.ice, from.to_bare().as_str(), expires, writer);
+        query.write_answer(
+            &self.config.ice,
+            from.to_bare().as_str(),
+            self.expiry(now),
+            writer,
+        );
+    }
+
+    /// When credentials that are given out now expire, in seconds since 1970.
+    fn expiry(&self, now: Instant) -> u64 {
+        self.unix(now) + self.config.credential_ttl
     }
 
     fn request_of_person(
