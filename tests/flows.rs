@@ -12,6 +12,8 @@
     reason = "integration test"
 )]
 
+mod schema;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs;
 use std::io;
@@ -80,10 +82,15 @@ fn play_all() {
         .collect();
     files.sort();
     let mut failed = Vec::new();
+    let mut emitted = schema::Emitted::default();
     for file in &files {
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        if let Err(error) = Play::new().run(&fs::read_to_string(file).unwrap()) {
+        let mut play = Play::new();
+        if let Err(error) = play.run(&fs::read_to_string(file).unwrap()) {
             failed.push(format!("{name}: {error}"));
+        }
+        for stanza in &play.emitted {
+            emitted.add(&name, stanza);
         }
     }
     assert!(!files.is_empty(), "no flows");
@@ -94,6 +101,7 @@ fn play_all() {
         files.len(),
         failed.join("\n")
     );
+    emitted.assert_valid();
 }
 
 struct Play {
@@ -108,6 +116,8 @@ struct Play {
     linked: bool,
     /// TURN user names whose allocations were to be closed.
     dropped: Vec<String>,
+    /// Everything that the gateway sent.
+    emitted: Vec<String>,
 }
 
 impl Play {
@@ -128,6 +138,7 @@ impl Play {
             silent: Vec::new(),
             linked: true,
             dropped: Vec::new(),
+            emitted: Vec::new(),
         };
         play.drain();
         play
@@ -287,6 +298,7 @@ impl Play {
                     assert!(self.linked, "sent without a link: {text}");
                     let stanza = Document::parse(text.as_bytes(), NS_COMPONENT, &Limits::default())
                         .unwrap_or_else(|error| panic!("{error}: {text}"));
+                    self.emitted.push(text);
                     self.deliver(stanza);
                 }
             }
