@@ -42,7 +42,11 @@ impl Running {
             .spawn()
             .unwrap();
         let peer = server.open().await;
-        Self { process, server, peer }
+        Self {
+            process,
+            server,
+            peer,
+        }
     }
 
     /// Sends `stanza` and then a ping; returns what was answered before the ping's result, which
@@ -79,9 +83,21 @@ async fn a_stanza_over_a_bound_is_answered_to_its_sender() {
     let wide: String = (0..65).map(|n| format!(" a{n}='1'")).collect();
     let cases = [
         ("256 KiB", iq(&"x".repeat(256 * 1024)), "policy-violation"),
-        ("65 attributes", iq(&format!("<a{wide}/>")), "policy-violation"),
-        ("33 levels", iq(&("<a>".repeat(32) + &"</a>".repeat(32))), "bad-request"),
-        ("30,000 levels", iq(&("<a>".repeat(30_000) + &"</a>".repeat(30_000))), "bad-request"),
+        (
+            "65 attributes",
+            iq(&format!("<a{wide}/>")),
+            "policy-violation",
+        ),
+        (
+            "33 levels",
+            iq(&("<a>".repeat(32) + &"</a>".repeat(32))),
+            "bad-request",
+        ),
+        (
+            "30,000 levels",
+            iq(&("<a>".repeat(30_000) + &"</a>".repeat(30_000))),
+            "bad-request",
+        ),
     ];
     for (name, stanza, condition) in cases {
         let answer = running.answers(&stanza).await;
@@ -99,12 +115,12 @@ async fn no_error_is_answered_with_an_error() {
     for kind in ["error", "result"] {
         let stanza = iq(&format!("<a{wide}/>")).replace("'set'", &format!("'{kind}'"));
         assert_eq!(running.answers(&stanza).await, "", "{kind}");
-        let odd = format!("<iq type='{kind}' id='zz' from='a@example.net/x' to='{SERVICE}'><x/></iq>");
+        let odd =
+            format!("<iq type='{kind}' id='zz' from='a@example.net/x' to='{SERVICE}'><x/></iq>");
         assert_eq!(running.answers(&odd).await, "", "{kind}");
     }
-    let message = format!(
-        "<message type='error' from='a@example.net/x' to='{SERVICE}'><a{wide}/></message>"
-    );
+    let message =
+        format!("<message type='error' from='a@example.net/x' to='{SERVICE}'><a{wide}/></message>");
     assert_eq!(running.answers(&message).await, "");
 }
 
@@ -131,14 +147,21 @@ async fn what_a_schema_forbids_is_answered_or_dropped() {
         "<iq from='a@example.net/x' to='call.example.org' type='bogus' id='b1'><a/></iq>",
     ] {
         let answer = running.answers(refused).await;
-        assert!(answer.contains("bad-request") && answer.contains("b1"), "{refused}: {answer}");
+        assert!(
+            answer.contains("bad-request") && answer.contains("b1"),
+            "{refused}: {answer}"
+        );
     }
 }
 
 #[tokio::test]
 async fn every_answer_comes_from_our_domain_in_the_streams_namespace() {
     let mut running = Running::start().await;
-    for to in ["call.example.org", "juliet\\40example.org@call.example.org", "x@call.example.org/y"] {
+    for to in [
+        "call.example.org",
+        "juliet\\40example.org@call.example.org",
+        "x@call.example.org/y",
+    ] {
         let stanza = iq("<q xmlns='urn:nothing'/>").replace(SERVICE, to);
         let answer = running.answers(&stanza).await;
         assert!(answer.contains("service-unavailable"), "{to}: {answer}");
@@ -159,7 +182,14 @@ async fn a_broken_stream_is_made_anew_and_sigterm_ends_it_in_order() {
     running.answers("").await;
 
     let pid = running.process.id().unwrap().to_string();
-    assert!(Command::new("kill").arg(pid).status().await.unwrap().success());
+    assert!(
+        Command::new("kill")
+            .arg(pid)
+            .status()
+            .await
+            .unwrap()
+            .success()
+    );
     running.peer.read_until("</stream:stream>").await;
     running.peer.send("</stream:stream>").await;
     let mut log = String::new();
@@ -168,10 +198,21 @@ async fn a_broken_stream_is_made_anew_and_sigterm_ends_it_in_order() {
         log.push_str(&line);
         log.push('\n');
     }
-    let status = timeout(BOUND, running.process.wait()).await.unwrap().unwrap();
+    let status = timeout(BOUND, running.process.wait())
+        .await
+        .unwrap()
+        .unwrap();
     assert!(status.success(), "{log}");
-    for line in ["http listening listen.addr=127.0.0.1:", "restricted-xml", "Draining", "Stopped"] {
+    for line in [
+        "http listening listen.addr=127.0.0.1:",
+        "restricted-xml",
+        "Draining",
+        "Stopped",
+    ] {
         assert!(log.contains(line), "{line:?} in\n{log}");
     }
-    assert!(!log.contains("romeo") && !log.contains("juliet") && !log.contains(SECRET), "{log}");
+    assert!(
+        !log.contains("romeo") && !log.contains("juliet") && !log.contains(SECRET),
+        "{log}"
+    );
 }

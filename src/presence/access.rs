@@ -115,7 +115,11 @@ impl Access {
         match self.rosters.get(person) {
             Some(roster) if roster.subscribers.contains(asker) => {
                 let age = now.saturating_duration_since(roster.read);
-                if age < ROSTER_AGE { Decision::Allowed } else { Decision::AskRoster }
+                if age < ROSTER_AGE {
+                    Decision::Allowed
+                } else {
+                    Decision::AskRoster
+                }
             }
             // Servers do not tell us when a roster grows, so a no is good only for what waited
             // for it.

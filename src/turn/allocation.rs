@@ -49,6 +49,18 @@ pub struct RelayId {
     pub(super) side: Side,
 }
 
+impl RelayId {
+    /// A small number, for tables: no other relay that is open has it.
+    #[must_use]
+    pub fn slot(self) -> usize {
+        let index = usize::try_from(self.index).unwrap_or(usize::MAX / 2);
+        match self.side {
+            Side::V4 => 2 * index,
+            Side::V6 => 2 * index + 1,
+        }
+    }
+}
+
 /// Which of the two relays of a dual allocation.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) enum Side {

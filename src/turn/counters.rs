@@ -46,6 +46,8 @@ pub struct Drops {
     pub bandwidth: u64,
     /// ChannelData on a channel that is not bound.
     pub channel: u64,
+    /// The TCP client takes them too slowly.
+    pub congestion: u64,
     /// The peer's address is denied.
     pub denied: u64,
     /// Neither a message nor ChannelData that makes sense.
@@ -58,6 +60,8 @@ pub struct Drops {
     pub replies: u64,
     /// Too long for a Data indication, or for the caller's buffer.
     pub size: u64,
+    /// The system did not take them: no buffers, no route.
+    pub unsent: u64,
 }
 
 /// Requests that were not let in, by reason.

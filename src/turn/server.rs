@@ -290,6 +290,19 @@ impl Server {
         }
     }
 
+    /// A TCP or TLS client is gone, and its allocation with it: nothing can reach that client again.
+    pub fn handle_disconnect(&mut self, now: Instant, five_tuple: &FiveTuple) {
+        if let Some(index) = self.table.find(five_tuple) {
+            self.delete(now, index);
+        }
+    }
+
+    /// Whether there is an allocation for this client.
+    #[must_use]
+    pub fn has_allocation(&self, five_tuple: &FiveTuple) -> bool {
+        self.table.find(five_tuple).is_some()
+    }
+
     /// What to do next. Poll until [`Output::Timeout`] after each call of another method.
     pub fn poll_output(&mut self) -> Output {
         self.outputs.pop_front().unwrap_or_else(|| {

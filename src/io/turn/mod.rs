@@ -1,25 +1,40 @@
-//! The sockets of the TURN server, in a thread of their own.
+//! The sockets of the STUN and TURN server, in threads of their own.
 //!
-//! Everything that is decided is decided by [`crate::turn::Server`]; here datagrams are carried to it
-//! and what it says is done. Only UDP listeners are served so far.
+//! Everything that is decided is decided by [`crate::turn::Server`]; here messages are carried to it
+//! and what it says is done: datagrams in batches, and TCP and TLS clients beside them, all in the
+//! rounds of one epoll loop per thread.
 
 mod addresses;
+mod batch;
+mod outbox;
+mod pace;
+mod share;
+mod stream;
+mod streams;
+mod tls;
 mod worker;
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr, UdpSocket},
-    sync::{Arc, Mutex, PoisonError},
+    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
+    os::fd::OwnedFd,
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use rand::RngExt;
+use rustix::{
+    event::EventfdFlags,
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::sync::mpsc;
+
+pub use tls::CertificateError;
 
 use crate::{
     credentials::Secrets,
-    turn::{Config, Counters, Listen, Problem, Transport},
+    turn::{Config, Counters, Listen, Problem, Server, Site, Transport},
 };
 
 /// Binds the listeners and starts serving.
@@ -34,51 +49,82 @@ pub fn start(config: &Config, secrets: Secrets) -> Result<Service, Error> {
     if secrets.current.is_empty() || secrets.previous.as_ref().is_some_and(|it| it.is_empty()) {
         return Err(Error::Config(Problem::EmptySecret("secret")));
     }
+    let certificates = match (&config.certificate, &config.key) {
+        (Some(certificate), Some(key)) => {
+            let certificates = tls::Certificates::load(certificate.clone(), key.clone());
+            Some(Arc::new(certificates.map_err(Error::Certificate)?))
+        }
+        _ => None,
+    };
+    raise_descriptors();
     for told in config.relay_addresses() {
         let address = config.bind_address(told);
         // Any port will do: this only asks whether the address is ours.
         bind(SocketAddr::new(address, 0)).map_err(|source| Error::Relay { address, source })?;
     }
     let mut listening = Vec::new();
-    let mut sockets = Vec::new();
+    let mut listeners = Vec::new();
+    let mut acceptors = Vec::new();
     for listen in &config.listen {
         let failed = |source| Error::Listen {
             listen: *listen,
             source,
         };
-        let socket = bind(listen.address).map_err(failed)?;
-        let address = socket.local_addr().map_err(failed)?;
-        // All clients come in here; what the system does not grant is no reason to fail.
-        let _ = SockRef::from(&socket).set_recv_buffer_size(LISTENER_BUFFER);
+        let address = match listen.transport {
+            Transport::Udp => {
+                let socket = bind(listen.address).map_err(failed)?;
+                // All clients come in here; what the system does not grant is no reason to fail.
+                let _ = SockRef::from(&socket).set_recv_buffer_size(LISTENER_BUFFER);
+                let address = socket.local_addr().map_err(failed)?;
+                listeners.push(worker::Listener::new(socket).map_err(failed)?);
+                address
+            }
+            transport @ (Transport::Tcp | Transport::Tls) => {
+                let socket = bind_tcp(listen.address).map_err(failed)?;
+                let address = socket.local_addr().map_err(failed)?;
+                acceptors.push(worker::Acceptor { socket, transport });
+                address
+            }
+        };
         listening.push(Listen {
-            transport: Transport::Udp,
+            transport: listen.transport,
             address,
         });
-        sockets.push((address, socket));
     }
-    let (commands, inbox) = mpsc::channel(COMMANDS);
+    let site = Site {
+        listening: listening.iter().map(|it| it.address).collect(),
+        own: addresses::own(),
+    };
+    let seed = rand::rng().random();
+    let server = Server::new(config, secrets, site, Instant::now(), unix(), seed);
+    let wake = rustix::event::eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC);
+    let wake = Arc::new(wake.map_err(|error| Error::Thread(error.into()))?);
+    let (commands, inbox) = mpsc::channel();
     let counters = Arc::new(Mutex::new(Counters::default()));
     let worker = worker::Start {
-        config: config.clone(),
-        secrets,
-        seed: rand::rng().random(),
-        sockets,
+        server,
+        listeners,
+        acceptors,
+        certificates: certificates.clone(),
+        limits: streams::Limits {
+            connections: config.connections,
+            handshakes: config.handshakes,
+        },
         inbox,
+        wake: Arc::clone(&wake),
         counters: Arc::clone(&counters),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Error::Thread)?;
     let thread = thread::Builder::new()
         .name("turn".into())
-        .spawn(move || worker::run(&runtime, worker))
+        .spawn(move || worker::run(worker))
         .map_err(Error::Thread)?;
     Ok(Service {
         listening,
+        certificates,
         commands,
+        wake,
         counters,
-        thread,
+        thread: Some(thread),
     })
 }
 
@@ -86,9 +132,13 @@ pub fn start(config: &Config, secrets: Secrets) -> Result<Service, Error> {
 #[derive(Debug)]
 pub struct Service {
     listening: Vec<Listen>,
+    certificates: Option<Arc<tls::Certificates>>,
     commands: mpsc::Sender<Command>,
+    /// Written to when there is a command.
+    wake: Arc<OwnedFd>,
     counters: Arc<Mutex<Counters>>,
-    thread: thread::JoinHandle<()>,
+    /// Until it is waited for.
+    thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Service {
@@ -100,11 +150,16 @@ impl Service {
 
     /// Ends all allocations of a user name, as at hang-up.
     pub fn drop_allocations(&self, username: &str) {
-        let command = Command::DropAllocations(username.into());
-        if self.commands.try_send(command).is_err() {
-            // They end by themselves when they are not refreshed any more.
-            tracing::warn!("TURN allocations of a call that ended could not be dropped");
-        }
+        self.command(Command::DropAllocations(username.into()));
+    }
+
+    /// Reads `turn.certificate` and `turn.key` again, for TLS connections that come from now on.
+    ///
+    /// # Errors
+    ///
+    /// When the files are no good; those that were read before stay in use.
+    pub fn reload(&self) -> Result<(), CertificateError> {
+        self.certificates.as_ref().map_or(Ok(()), |it| it.reload())
     }
 
     /// What was counted, not older than a second.
@@ -116,23 +171,32 @@ impl Service {
     /// Whether the thread still runs, as it should until [`Service::stop`].
     #[must_use]
     pub fn is_running(&self) -> bool {
-        !self.thread.is_finished()
+        self.thread.as_ref().is_some_and(|it| !it.is_finished())
     }
 
     /// Closes all sockets, waits until that is done, and answers what was counted to the end.
-    pub async fn stop(self) -> Counters {
-        let Self {
-            commands,
-            thread,
-            counters,
-            ..
-        } = self;
-        drop(commands);
-        let joined = tokio::task::spawn_blocking(|| thread.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!("The TURN thread ended with a panic");
+    pub async fn stop(mut self) -> Counters {
+        self.command(Command::Stop);
+        if let Some(thread) = self.thread.take() {
+            let joined = tokio::task::spawn_blocking(|| thread.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!("The TURN thread ended with a panic");
+            }
         }
-        *counters.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counters()
+    }
+
+    fn command(&self, command: Command) {
+        // A thread that is gone has nothing left to do.
+        if self.commands.send(command).is_ok() {
+            let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.command(Command::Stop);
     }
 }
 
@@ -140,6 +204,9 @@ impl Service {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// No TLS.
+    #[error(transparent)]
+    Certificate(CertificateError),
     /// The configuration is wrong.
     #[error(transparent)]
     Config(Problem),
@@ -170,26 +237,57 @@ pub enum Error {
 #[derive(Debug)]
 enum Command {
     DropAllocations(String),
+    Stop,
 }
 
 /// A non-blocking UDP socket for one address family only.
 fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::DGRAM,
-        Some(Protocol::UDP),
-    )?;
+    let socket = open(address, Type::DGRAM, Protocol::UDP)?;
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+/// A non-blocking TCP listener for one address family only.
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = open(address, Type::STREAM, Protocol::TCP)?;
+    // Else connections of the last run would keep the next one from listening.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
     if address.is_ipv6() {
         // Else IPv4 clients would show up in the mapped form, which is no address of theirs.
         socket.set_only_v6(true)?;
     }
     socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
-/// More hang-ups than can come between two rounds of the thread.
-const COMMANDS: usize = 4096;
+/// Each allocation is a file descriptor, and the usual soft limit is for programs that use select.
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, raised)
+    {
+        tracing::warn!(%error, "The limit of file descriptors could not be raised");
+    }
+}
+
+fn unix() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
 
 /// What may wait in a listener while the thread is busy elsewhere.
 const LISTENER_BUFFER: usize = 4 << 20;
+
+/// TCP connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
