@@ -1,7 +1,7 @@
 //! One client over TCP, or TLS over TCP.
 
 use std::{
-    io::{self, ErrorKind, Read, Write},
+    io::{self, ErrorKind, IoSlice, Read, Write},
     net::TcpStream,
     os::fd::{AsFd, BorrowedFd},
     sync::Arc,
@@ -21,8 +21,10 @@ pub(super) struct Stream {
     session: Option<Box<ServerConnection>>,
     five_tuple: FiveTuple,
     framer: Framer,
-    /// What the socket, or the session, has not taken yet.
+    /// What the socket has not taken yet; with TLS the session holds it.
     unsent: Vec<u8>,
+    /// How much the session holds at most.
+    in_session: usize,
     has_allocation: bool,
     /// Until then a message has to come, unless there is an allocation.
     deadline: Instant,
@@ -47,7 +49,8 @@ impl Stream {
             None => None,
             Some(config) => {
                 let mut session = ServerConnection::new(config).map_err(|_| Over)?;
-                session.set_buffer_limit(Some(UNSENT));
+                // We count, so that messages are taken whole.
+                session.set_buffer_limit(None);
                 Some(Box::new(session))
             }
         };
@@ -57,6 +60,7 @@ impl Stream {
             five_tuple,
             framer: Framer::new(STRANGERS_FRAME),
             unsent: Vec::new(),
+            in_session: 0,
             has_allocation: false,
             deadline: now + OPENING,
             amid_since: None,
@@ -148,14 +152,22 @@ impl Stream {
     /// Queues a message, or drops it whole when too much waits already: it is data that its sender
     /// put into a datagram. Answers whether it was queued.
     pub(super) fn push(&mut self, message: &[u8]) -> bool {
-        if self.unsent.len() + message.len() > UNSENT {
+        // RFC 8656 §12.5: over TCP, ChannelData is padded to a multiple of four bytes; STUN is one.
+        let padded = message.len().next_multiple_of(4);
+        let padding = [0; 3].get(..padded - message.len()).unwrap_or_default();
+        if self.unsent.len() + self.in_session + padded > UNSENT {
             return false;
         }
-        self.unsent.extend_from_slice(message);
-        // RFC 8656 §12.5: over TCP, ChannelData is padded to a multiple of four bytes; STUN is one.
-        let padding = message.len().next_multiple_of(4) - message.len();
-        self.unsent.extend([0; 3].iter().take(padding));
-        true
+        let Some(session) = &mut self.session else {
+            self.unsent.extend_from_slice(message);
+            self.unsent.extend_from_slice(padding);
+            return true;
+        };
+        self.in_session += padded;
+        // In a record of its own: some clients, coturn's among them, take a record for a message.
+        let parts = [IoSlice::new(message), IoSlice::new(padding)];
+        let written = session.writer().write_vectored(&parts);
+        written.is_ok_and(|length| length == padded)
     }
 
     /// Writes what the socket takes.
@@ -186,11 +198,8 @@ impl Stream {
                 *moved = true;
                 continue;
             };
-            if !session.is_handshaking() && !self.unsent.is_empty() {
-                let length = session.writer().write(&self.unsent).map_err(|_| Over)?;
-                self.unsent.drain(..length);
-            }
             if !session.wants_write() {
+                self.in_session = 0;
                 return Ok(());
             }
             match session.write_tls(&mut self.socket) {
