@@ -8,7 +8,7 @@ use std::{
 use rand::RngExt;
 
 use super::{
-    FiveTuple, OpenError, Output, RelayId, Server,
+    End, Ended, FiveTuple, OpenError, Output, RelayId, Server,
     allocation::{Allocation, Parity, Pending, Relay, RelayState, Side},
     auth::Identity,
     policy::is_tunnel,
@@ -92,7 +92,7 @@ impl Server {
             parity: wanted.parity,
         };
         let id = message.transaction();
-        let allocation = Allocation::new(*five_tuple, id, identity.username, user, pending);
+        let allocation = Allocation::new(now, *five_tuple, id, identity.username, user, pending);
         let index = self.table.insert(allocation);
         let expires = now + Duration::from_secs(wanted.lifetime.into());
         let mut opening = false;
@@ -106,7 +106,7 @@ impl Server {
             Some((_, 440)) => Refusal::Family,
             _ => Refusal::Capacity,
         };
-        self.delete(now, index);
+        self.delete(now, index, None);
         Err(refusal)
     }
 
@@ -144,8 +144,8 @@ impl Server {
         self.settle(now, id.index, space)
     }
 
-    /// Ends an allocation with all it has.
-    pub(super) fn delete(&mut self, now: Instant, index: u32) {
+    /// Ends an allocation with all it has; without a reason, one that never came to be.
+    pub(super) fn delete(&mut self, now: Instant, index: u32, end: Option<End>) {
         for side in Side::BOTH {
             if let Some(id) = self.table.relay_id(index, side) {
                 self.take_relay(now, id);
@@ -154,11 +154,21 @@ impl Server {
         if let Some(allocation) = self.table.remove(index) {
             let client = allocation.five_tuple.client.ip();
             self.quotas.give(allocation.user, client);
+            if let Some(end) = end.filter(|_| allocation.pending.is_none()) {
+                self.outputs.push_back(Output::Ended(Box::new(Ended {
+                    client: allocation.five_tuple,
+                    username: allocation.username,
+                    lasted: now.saturating_duration_since(allocation.made),
+                    up: allocation.up,
+                    down: allocation.down,
+                    end,
+                })));
+            }
         }
     }
 
     /// Ends one relay, and the allocation with its last one.
-    pub(super) fn close(&mut self, now: Instant, id: RelayId) {
+    pub(super) fn close(&mut self, now: Instant, id: RelayId, end: End) {
         self.take_relay(now, id);
         let Some(allocation) = self.table.at_mut(id.index) else {
             return;
@@ -168,7 +178,7 @@ impl Server {
             .iter()
             .all(|side| allocation.relays.at(*side).is_none())
         {
-            self.delete(now, id.index);
+            self.delete(now, id.index, Some(end));
         }
     }
 
@@ -178,7 +188,7 @@ impl Server {
             if at > now {
                 break;
             }
-            self.close(now, id);
+            self.close(now, id, End::Expired);
         }
         while let Some((_, token)) = self.reservation_ends.pop_front_if(|(at, _)| *at <= now) {
             if let Some(reservation) = self.reservations.remove(&token) {
@@ -364,7 +374,7 @@ impl Server {
         let pending = allocation.pending?;
         let (to, transaction) = (allocation.five_tuple, allocation.transaction);
         let result = if relays.iter().flatten().count() == 0 {
-            self.delete(now, index);
+            self.delete(now, index, None);
             Err(Refusal::Capacity)
         } else {
             if pending.parity == Parity::Pair {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::auth::Signer;
+use super::{Traffic, auth::Signer};
 use crate::stun::{ChannelNumber, Family, TransactionId};
 
 /// What identifies a client: RFC 8656 §2, "5-tuple".
@@ -118,6 +118,47 @@ impl<T> Sides<T> {
     }
 }
 
+/// What remains of an allocation.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ended {
+    /// Whose it was.
+    pub client: FiveTuple,
+    /// The whole user name: the credential that the traffic is on.
+    pub username: Box<str>,
+    /// How long it was there.
+    pub lasted: Duration,
+    /// From the client.
+    pub up: Traffic,
+    /// To the client.
+    pub down: Traffic,
+    /// Why it is no more.
+    pub end: End,
+}
+
+/// Why an allocation is no more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum End {
+    /// Its client deleted it.
+    Deleted,
+    /// The connection to its client is gone.
+    Disconnected,
+    /// Its call is over.
+    Dropped,
+    /// It was not refreshed.
+    Expired,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deleted => "deleted",
+            Self::Disconnected => "disconnected",
+            Self::Dropped => "dropped",
+            Self::Expired => "expired",
+        })
+    }
+}
+
 /// RFC 8656 §6
 #[derive(Debug)]
 pub(super) struct Allocation {
@@ -134,6 +175,10 @@ pub(super) struct Allocation {
     pub(super) token: Option<[u8; 8]>,
     /// A family that was asked for and not given, with the reason.
     pub(super) failed: Option<(Family, u16)>,
+    pub(super) made: Instant,
+    /// From the client and to it.
+    pub(super) up: Traffic,
+    pub(super) down: Traffic,
     permissions: Vec<Permission>,
     channels: Vec<Channel>,
 }
@@ -189,6 +234,7 @@ struct Channel {
 
 impl Allocation {
     pub(super) fn new(
+        now: Instant,
         five_tuple: FiveTuple,
         transaction: TransactionId,
         username: &str,
@@ -204,6 +250,9 @@ impl Allocation {
             pending: Some(pending),
             token: None,
             failed: None,
+            made: now,
+            up: Traffic::default(),
+            down: Traffic::default(),
             permissions: Vec::new(),
             channels: Vec::new(),
         }

@@ -1,5 +1,7 @@
 //! What the server counts, for metrics.
 
+use super::Transport;
+
 /// Plain numbers: one engine runs in one thread, and whoever publishes them takes a copy.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counters {
@@ -11,12 +13,18 @@ pub struct Counters {
     pub requests: u64,
     /// Authenticated requests answered with an error.
     pub requests_refused: u64,
+    /// The same by reason.
+    pub refused: Refusals,
     /// From clients to peers.
     pub up: Traffic,
     /// From peers to clients.
     pub down: Traffic,
     /// Between two clients of ours, in memory; counted in neither of the above.
     pub short_cut: Traffic,
+    /// What clients sent that was passed on, by the transport it came over.
+    pub from_clients: ByTransport,
+    /// What was passed on to clients.
+    pub to_clients: ByTransport,
     /// Dropped datagrams.
     pub dropped: Drops,
     /// Requests that were not let in.
@@ -32,11 +40,216 @@ pub struct Traffic {
     pub bytes: u64,
 }
 
+impl Counters {
+    /// Every number with its name, its labels in the form `key="value"`, and whether it only grows:
+    /// what a scrape of metrics shows.
+    #[must_use]
+    pub fn samples(&self) -> Vec<Sample> {
+        let mut samples = vec![
+            Sample::gauge("turn_allocations", self.allocations),
+            Sample::counter("turn_allocations_made_total", "", self.allocations_made),
+            Sample::counter("turn_requests_total", "", self.requests),
+        ];
+        for (route, traffic) in [
+            ("route=\"up\"", self.up),
+            ("route=\"down\"", self.down),
+            ("route=\"short_cut\"", self.short_cut),
+        ] {
+            samples.push(Sample::counter(
+                "turn_relayed_packets_total",
+                route,
+                traffic.packets,
+            ));
+            samples.push(Sample::counter(
+                "turn_relayed_bytes_total",
+                route,
+                traffic.bytes,
+            ));
+        }
+        let (from, to) = (&self.from_clients, &self.to_clients);
+        for (labels, traffic) in [
+            ("direction=\"in\",transport=\"udp\"", from.udp),
+            ("direction=\"in\",transport=\"tcp\"", from.tcp),
+            ("direction=\"in\",transport=\"tls\"", from.tls),
+            ("direction=\"out\",transport=\"udp\"", to.udp),
+            ("direction=\"out\",transport=\"tcp\"", to.tcp),
+            ("direction=\"out\",transport=\"tls\"", to.tls),
+        ] {
+            samples.push(Sample::counter(
+                "turn_client_packets_total",
+                labels,
+                traffic.packets,
+            ));
+            samples.push(Sample::counter(
+                "turn_client_bytes_total",
+                labels,
+                traffic.bytes,
+            ));
+        }
+        let Drops {
+            bandwidth,
+            channel,
+            congestion,
+            denied,
+            malformed,
+            no_allocation,
+            no_permission,
+            replies,
+            size,
+            unsent,
+        } = self.dropped;
+        let dropped = [
+            ("reason=\"bandwidth\"", bandwidth),
+            ("reason=\"channel\"", channel),
+            ("reason=\"congestion\"", congestion),
+            ("reason=\"denied\"", denied),
+            ("reason=\"malformed\"", malformed),
+            ("reason=\"no_allocation\"", no_allocation),
+            ("reason=\"no_permission\"", no_permission),
+            ("reason=\"replies\"", replies),
+            ("reason=\"size\"", size),
+            ("reason=\"unsent\"", unsent),
+        ];
+        samples.extend(
+            dropped.map(|(reason, count)| {
+                Sample::counter("turn_dropped_packets_total", reason, count)
+            }),
+        );
+        let AuthFailures {
+            challenged,
+            bad_request,
+            expired,
+            stale_nonce,
+            unknown_user,
+            wrong_password,
+        } = self.auth;
+        let failures = [
+            ("reason=\"challenged\"", challenged),
+            ("reason=\"bad_request\"", bad_request),
+            ("reason=\"expired\"", expired),
+            ("reason=\"stale_nonce\"", stale_nonce),
+            ("reason=\"unknown_user\"", unknown_user),
+            ("reason=\"wrong_password\"", wrong_password),
+        ];
+        samples.extend(failures.map(|(reason, count)| {
+            Sample::counter("turn_authentication_failures_total", reason, count)
+        }));
+        let Refusals {
+            bad_request,
+            forbidden,
+            unknown_attribute,
+            mismatch,
+            family,
+            wrong_credentials,
+            transport,
+            peer_family,
+            quota,
+            capacity,
+        } = self.refused;
+        let refused = [
+            ("code=\"400\"", bad_request),
+            ("code=\"403\"", forbidden),
+            ("code=\"420\"", unknown_attribute),
+            ("code=\"437\"", mismatch),
+            ("code=\"440\"", family),
+            ("code=\"441\"", wrong_credentials),
+            ("code=\"442\"", transport),
+            ("code=\"443\"", peer_family),
+            ("code=\"486\"", quota),
+            ("code=\"508\"", capacity),
+        ];
+        samples.extend(
+            refused
+                .map(|(code, count)| Sample::counter("turn_requests_refused_total", code, count)),
+        );
+        samples
+    }
+}
+
+/// One number of [`Counters::samples`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Sample {
+    /// What is counted.
+    pub name: &'static str,
+    /// Of which kind; empty when there are no kinds.
+    pub labels: &'static str,
+    /// How much.
+    pub value: u64,
+    /// Whether it only grows.
+    pub is_counter: bool,
+}
+
+impl Sample {
+    fn counter(name: &'static str, labels: &'static str, value: u64) -> Self {
+        Self {
+            name,
+            labels,
+            value,
+            is_counter: true,
+        }
+    }
+
+    fn gauge(name: &'static str, value: u64) -> Self {
+        Self {
+            name,
+            labels: "",
+            value,
+            is_counter: false,
+        }
+    }
+}
+
 impl Traffic {
     pub(super) fn add(&mut self, bytes: usize) {
         self.packets += 1;
         self.bytes += bytes as u64;
     }
+}
+
+/// Application data by the transport between client and server.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ByTransport {
+    /// UDP
+    pub udp: Traffic,
+    /// TCP
+    pub tcp: Traffic,
+    /// TLS over TCP
+    pub tls: Traffic,
+}
+
+impl ByTransport {
+    pub(super) fn add(&mut self, transport: Transport, bytes: usize) {
+        match transport {
+            Transport::Udp => self.udp.add(bytes),
+            Transport::Tcp => self.tcp.add(bytes),
+            Transport::Tls => self.tls.add(bytes),
+        }
+    }
+}
+
+/// Authenticated requests answered with an error, by its code (RFC 8489 §14.8, RFC 8656 §19).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Refusals {
+    /// 400
+    pub bad_request: u64,
+    /// 403
+    pub forbidden: u64,
+    /// 420
+    pub unknown_attribute: u64,
+    /// 437
+    pub mismatch: u64,
+    /// 440
+    pub family: u64,
+    /// 441
+    pub wrong_credentials: u64,
+    /// 442
+    pub transport: u64,
+    /// 443
+    pub peer_family: u64,
+    /// 486
+    pub quota: u64,
+    /// 508
+    pub capacity: u64,
 }
 
 /// Dropped datagrams by reason.

@@ -35,7 +35,7 @@ mod requests;
 mod server;
 mod table;
 
-pub use allocation::{FiveTuple, RelayId, Transport};
+pub use allocation::{End, Ended, FiveTuple, RelayId, Transport};
 pub use config::{Config, Listen, ParseError, PortRange, Problem};
-pub use counters::{AuthFailures, Counters, Drops, Traffic};
+pub use counters::{AuthFailures, ByTransport, Counters, Drops, Refusals, Sample, Traffic};
 pub use server::{HEADROOM, OpenError, Output, Server, Site, TAILROOM, Verdict};

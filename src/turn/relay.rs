@@ -93,19 +93,30 @@ impl Server {
             self.counters.dropped.bandwidth += 1;
             return Verdict::Drop;
         }
+        let bytes = data.len();
         if let Some(target) = target {
-            let bytes = data.len();
             let verdict = self.deliver(now, target, from, buffer, data);
             if verdict != Verdict::Drop {
                 self.counters.short_cut.add(bytes);
+                self.came(index, bytes);
             }
             return verdict;
         }
-        self.counters.up.add(data.len());
+        self.counters.up.add(bytes);
+        self.came(index, bytes);
         Verdict::Relay {
             socket,
             to: peer,
             range: data,
+        }
+    }
+
+    /// Counts what a client sent and was passed on.
+    fn came(&mut self, index: u32, bytes: usize) {
+        if let Some(allocation) = self.table.at_mut(index) {
+            allocation.up.add(bytes);
+            let transport = allocation.five_tuple.transport;
+            self.counters.from_clients.add(transport, bytes);
         }
     }
 
@@ -159,6 +170,7 @@ impl Server {
             self.counters.dropped.bandwidth += 1;
             return Verdict::Drop;
         }
+        let bytes = data.len();
         let range = match channel {
             Some(number) => u16::try_from(data.len()).ok().and_then(|length| {
                 let start = data.start.checked_sub(CHANNEL_HEADER)?;
@@ -172,7 +184,13 @@ impl Server {
             }
         };
         match range {
-            Some(range) => Verdict::Deliver { to, range },
+            Some(range) => {
+                self.counters.to_clients.add(to.transport, bytes);
+                if let Some(allocation) = self.table.at_mut(relay.index) {
+                    allocation.down.add(bytes);
+                }
+                Verdict::Deliver { to, range }
+            }
             None => {
                 self.counters.dropped.size += 1;
                 Verdict::Drop

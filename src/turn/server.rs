@@ -10,7 +10,7 @@ use std::{
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
-    Config, Counters, FiveTuple, PortRange, RelayId,
+    Config, Counters, End, Ended, FiveTuple, PortRange, RelayId,
     allocate::Reservation,
     allocation::{Side, Sides},
     auth::{Authenticator, Identity, Signer},
@@ -87,7 +87,7 @@ pub enum Verdict {
 }
 
 /// What the engine wants of its surroundings.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum Output {
     /// Bind a UDP socket to `address`, and say how it went with [`Server::handle_relay_opened`].
@@ -102,6 +102,8 @@ pub enum Output {
         /// Which.
         relay: RelayId,
     },
+    /// An allocation is no more: for the log, and for who counts what a credential used.
+    Ended(Box<Ended>),
     /// Nothing more now; call [`Server::handle_timeout`] at that instant.
     Timeout(Option<Instant>),
 }
@@ -286,14 +288,14 @@ impl Server {
     /// Ends all allocations of a user name, as at hang-up.
     pub fn drop_allocations(&mut self, now: Instant, username: &str) {
         for index in self.table.of_user(username) {
-            self.delete(now, index);
+            self.delete(now, index, Some(End::Dropped));
         }
     }
 
     /// A TCP or TLS client is gone, and its allocation with it: nothing can reach that client again.
     pub fn handle_disconnect(&mut self, now: Instant, five_tuple: &FiveTuple) {
         if let Some(index) = self.table.find(five_tuple) {
-            self.delete(now, index);
+            self.delete(now, index, Some(End::Disconnected));
         }
     }
 
@@ -430,6 +432,7 @@ impl Server {
             Err(refusal) => {
                 if signer.is_some() {
                     self.counters.requests_refused += 1;
+                    refusal.count(&mut self.counters.refused);
                 }
                 refusal.write(message, &mut reply);
             }
@@ -462,6 +465,7 @@ impl Server {
             }
             Err(refusal) => {
                 self.counters.requests_refused += 1;
+                refusal.count(&mut self.counters.refused);
                 reply.attribute(&refusal.error_code());
             }
         }

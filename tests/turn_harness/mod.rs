@@ -23,8 +23,8 @@ use campana::{
         Method, TransactionId, Writer,
     },
     turn::{
-        Config, FiveTuple, HEADROOM, OpenError, Output, RelayId, Server, Site, TAILROOM, Transport,
-        Verdict,
+        Config, Ended, FiveTuple, HEADROOM, OpenError, Output, RelayId, Server, Site, TAILROOM,
+        Transport, Verdict,
     },
 };
 
@@ -38,6 +38,8 @@ pub struct World {
     pub failures: VecDeque<OpenError>,
     /// Every address that was asked for, in order.
     pub asked: Vec<SocketAddr>,
+    /// The allocations that are no more.
+    pub ended: Vec<Ended>,
     deadline: Option<Instant>,
     buffer: Vec<u8>,
     start: Instant,
@@ -82,6 +84,7 @@ impl World {
             relays: HashMap::new(),
             failures: VecDeque::new(),
             asked: Vec::new(),
+            ended: Vec::new(),
             deadline: None,
             buffer: vec![0; HEADROOM + 65535 + TAILROOM],
             start: now,
@@ -177,6 +180,7 @@ impl World {
                 Output::CloseRelay { relay } => {
                     assert!(self.relays.remove(&relay).is_some(), "closed twice");
                 }
+                Output::Ended(ended) => self.ended.push(*ended),
                 Output::Timeout(deadline) => {
                     self.deadline = deadline;
                     return sent;

@@ -26,8 +26,10 @@ use super::{
     tls::Certificates,
     unix,
 };
+use crate::telemetry::Pii;
 use crate::turn::{
-    Counters, FiveTuple, HEADROOM, OpenError, Output, RelayId, Server, TAILROOM, Transport, Verdict,
+    Counters, Ended, FiveTuple, HEADROOM, OpenError, Output, RelayId, Server, TAILROOM, Transport,
+    Verdict,
 };
 
 /// What the thread needs to begin.
@@ -475,6 +477,7 @@ impl Worker {
                     self.exits.act(verdict, buffer, Origin::Nowhere);
                 }
                 Output::CloseRelay { relay } => self.exits.close(relay),
+                Output::Ended(ended) => log(&ended),
                 Output::Timeout(deadline) => {
                     self.deadline = deadline;
                     return;
@@ -602,6 +605,22 @@ impl Exits {
             *place = None;
         }
     }
+}
+
+/// The one line of an allocation.
+fn log(ended: &Ended) {
+    tracing::info!(
+        client.addr = %Pii(ended.client.client),
+        turn.user = %Pii(&ended.username),
+        turn.transport = %ended.client.transport,
+        turn.seconds = ended.lasted.as_secs(),
+        turn.up.packets = ended.up.packets,
+        turn.up.bytes = ended.up.bytes,
+        turn.down.packets = ended.down.packets,
+        turn.down.bytes = ended.down.bytes,
+        turn.end = %ended.end,
+        "TURN allocation ended"
+    );
 }
 
 /// Hands on the datagrams that the kernel put together, each with room around it. Answers their
