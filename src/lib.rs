@@ -10,7 +10,8 @@
 //! `tests/architecture.rs` holds the exact table.
 //!
 //! ```text
-//!  values    xml   sdp   jingle   web   stun      what is on the wire: parse, write, compare
+//!  values    xml  sdp  jingle  web  stun           what is on the wire: parse, write, compare
+//!            address  stanza
 //!  mapping   mapping                              pure functions between values
 //!  engines   call  presence  disco  credentials   sans-IO state machines: told the time,
 //!            gateway  turn                        given their randomness, polled for output

@@ -72,15 +72,20 @@ impl StanzaError {
         self
     }
 
-    /// Writes `<error/>`.
+    /// Writes `<error/>` into a stanza on a component's stream.
     pub fn write(&self, writer: &mut Writer) {
+        self.write_in(NS_COMPONENT, writer);
+    }
+
+    /// Writes `<error/>` into a stanza of this namespace.
+    pub fn write_in(&self, ns: &str, writer: &mut Writer) {
         let kind = match self.kind {
             ErrorKind::Auth => "auth",
             ErrorKind::Cancel => "cancel",
             ErrorKind::Modify => "modify",
             ErrorKind::Wait => "wait",
         };
-        writer.open("error", NS_COMPONENT).attr("type", kind);
+        writer.open("error", ns).attr("type", kind);
         writer.leaf(self.condition, NS_STANZA_ERROR, "");
         if let Some(text) = &self.text {
             writer

@@ -158,6 +158,49 @@ fn a_fingerprint_may_come_before_the_accept() {
 }
 
 #[test]
+fn a_bundled_content_may_leave_its_transport_to_the_tag() {
+    let (mut session, _) = calls(
+        "chrome156/audio-video-data.offer.sdp",
+        &Dialect::CONVERSATIONS,
+    );
+    let mut accept = jingle("conversations/chrome156-audio-video.answer.xml");
+    let ice = accept.contents[1].ice_mut().unwrap();
+    ice.ufrag = None;
+    ice.pwd = None;
+    ice.fingerprints.clear();
+    session.accepted(&accept).unwrap();
+    let answer = session.remote_answer().unwrap();
+    assert_eq!(setup(&answer.media[1]), setup(&answer.media[0]));
+    // Without the group it has to have one of its own.
+    let (mut session, _) = calls(
+        "chrome156/audio-video-data.offer.sdp",
+        &Dialect::CONVERSATIONS,
+    );
+    accept.groups.clear();
+    session.accepted(&accept).unwrap();
+    assert!(session.remote_answer().is_none());
+}
+
+#[test]
+fn a_bundle_only_section_of_a_browser_gets_the_transport_of_its_tag() {
+    let text = read("chrome156/audio-video-data.offer.sdp");
+    let (head, video) = text.split_once("m=video 9").unwrap();
+    let video: String = video
+        .split_inclusive("\r\n")
+        .filter(|line| !line.starts_with("a=ice-") && !line.starts_with("a=fingerprint"))
+        .collect();
+    let text =
+        format!("{head}m=video 0{video}").replace("a=mid:1\r\n", "a=mid:1\r\na=bundle-only\r\n");
+    let offer = browser::offer(&text, &Limits::default()).unwrap();
+    let sid = Sid::new("a73sjjvkla37jfea").unwrap();
+    let (_, initiate) = Session::initiate(sid, offer, &Dialect::CONVERSATIONS).unwrap();
+    let ice = |index: usize| initiate.contents[index].ice().unwrap();
+    assert_eq!(initiate.contents.len(), 2);
+    assert_eq!(ice(1).ufrag, ice(0).ufrag);
+    assert_eq!(ice(1).fingerprints, ice(0).fingerprints);
+}
+
+#[test]
 fn an_accept_can_not_add_to_the_offer() {
     let (mut session, initiate) = calls("chrome156/audio.offer.sdp", &Dialect::STRICT);
     let mut accept = jingle("conversations/chrome156-audio-video.offer.xml");

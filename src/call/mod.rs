@@ -14,13 +14,15 @@
 //! ICE restart); they are refused with the errors of XEP-0166.
 
 mod config;
+mod inputs;
 mod leg;
 mod parties;
 mod ringing;
 mod signal;
 mod table;
 mod timer;
+mod usage;
 
 pub use config::{Config, Limits};
-pub use signal::{CallId, Devices, Directory, Request, Sink, What};
+pub use signal::{Between, CallId, Context, Devices, Directory, Request, Sink, What};
 pub use table::Calls;

@@ -5,7 +5,7 @@ use jid::{BareJid, FullJid};
 use super::leg::jingle::send_message;
 use super::leg::{Kind, Leg, Line};
 use super::signal::{Description, Ending, Signal};
-use super::{CallId, Directory, Sink};
+use super::{CallId, Context, Sink};
 use crate::jingle::Sid;
 use crate::jingle::message::Step;
 use crate::mapping::{Refusal, Trickle};
@@ -30,6 +30,8 @@ pub(super) struct Call {
     pub(super) legs: Vec<Option<Leg>>,
     /// The leg that took the call.
     pub(super) taken: Option<usize>,
+    /// The caller has an answer.
+    pub(super) established: bool,
     /// A `<propose/>` of XEP-0353 stands open with the callee.
     pub(super) proposed: bool,
     /// The caller was told that it rings.
@@ -38,12 +40,6 @@ pub(super) struct Call {
     pub(super) offer: Option<Box<Description>>,
     /// The caller's candidates, until a device has its offer.
     pub(super) early: Vec<Trickle>,
-}
-
-/// What a call is given to work with.
-pub(super) struct Context<'a> {
-    pub(super) out: &'a mut dyn Sink,
-    pub(super) directory: &'a dyn Directory,
 }
 
 /// Whether a call goes on.
@@ -118,9 +114,11 @@ impl Call {
                 Ok(())
             }
             (Signal::Offer(_) | Signal::Answer(_) | Signal::Info(_), None) => Ok(()),
-            (signal, Some(other)) => self
-                .leg(other)
-                .map_or(Ok(()), |other| other.deliver(signal, cx.out)),
+            (signal, Some(other)) => {
+                self.established |= other == 0 && matches!(signal, Signal::Answer(_));
+                let other = self.leg(other);
+                other.map_or(Ok(()), |other| other.deliver(signal, cx.out))
+            }
         };
         match result {
             Ok(()) => Course::GoesOn,

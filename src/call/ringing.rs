@@ -2,12 +2,12 @@
 
 use jid::FullJid;
 
-use super::What;
 use super::leg::jingle::{Jingle, send_message};
 use super::leg::web::Web;
 use super::leg::{Kind, Leg};
-use super::parties::{Call, Context, Course};
+use super::parties::{Call, Course};
 use super::signal::{Devices, Ending, Signal, Sink};
+use super::{Context, What};
 use crate::jingle::Reason;
 use crate::jingle::message::Step;
 use crate::mapping::{Refusal, Trickle};

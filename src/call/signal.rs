@@ -1,3 +1,6 @@
+use std::fmt;
+use std::time::Instant;
+
 use jid::{BareJid, FullJid};
 
 use crate::jingle::{Reason, ReasonElement};
@@ -92,6 +95,35 @@ impl From<&ReasonElement> for Ending {
             elsewhere: false,
         }
     }
+}
+
+/// What an input is handled with.
+pub struct Context<'a> {
+    /// The time.
+    pub now: Instant,
+    /// Where stanzas go.
+    pub out: &'a mut dyn Sink,
+    /// Who knows about people.
+    pub directory: &'a dyn Directory,
+}
+
+impl fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("now", &self.now)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Between whom something is said: a device, and an address of ours.
+#[derive(Clone, Copy, Debug)]
+pub struct Between<'a> {
+    /// The device that speaks.
+    pub from: &'a FullJid,
+    /// The address it speaks to, as written.
+    pub to: &'a str,
+    /// The person whom that address stands for.
+    pub person: &'a BareJid,
 }
 
 /// Where the engine's stanzas go.

@@ -6,13 +6,10 @@ use super::CallId;
 /// What a call waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Timer {
-    /// Nobody picks up.
+    /// Nobody picks up; or somebody did, and no answer comes.
     Ring,
     /// The device of this leg is offline, or does not reply.
     Offline(usize),
-    /// A Jingle client that was told to proceed sends no session-initiate, or a device that picked
-    /// up gets no offer.
-    Offer,
 }
 
 /// All timers of all calls.
@@ -38,7 +35,6 @@ impl Timers {
     /// Stops all timers of a call that had at most this many legs.
     pub(super) fn stop_all(&mut self, call: CallId, legs: usize) {
         self.stop(call, Timer::Ring);
-        self.stop(call, Timer::Offer);
         (0..legs).for_each(|leg| self.stop(call, Timer::Offline(leg)));
     }
 

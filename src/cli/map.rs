@@ -20,9 +20,9 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Way {
-    /// Reads SDP, writes one <jingle/>
+    /// Reads SDP, writes one jingle element
     SdpToJingle(Options),
-    /// Reads <jingle/>, or an <iq/> that holds it, and writes SDP
+    /// Reads a jingle element, or an iq that holds it, and writes SDP
     JingleToSdp(Options),
 }
 
@@ -176,4 +176,76 @@ fn dialect(name: &str) -> Result<&'static Dialect, String> {
         let known: Vec<_> = Dialect::ALL.iter().map(|dialect| dialect.name).collect();
         format!("one of {}", known.join(", "))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn map(line: &str, input: &str) -> Result<(String, String), Error> {
+        let words = ["map"].into_iter().chain(line.split(' '));
+        let Line { arguments } = Line::try_parse_from(words).unwrap();
+        let (mut out, mut explain) = (Vec::new(), Vec::new());
+        arguments
+            .way
+            .run(input.as_bytes(), &mut out, &mut explain)?;
+        Ok((
+            String::from_utf8(out).unwrap(),
+            String::from_utf8(explain).unwrap(),
+        ))
+    }
+
+    #[test]
+    fn an_iq_with_jingle_is_as_good_as_jingle() {
+        let (xml, _) = map("sdp-to-jingle --role initiator --type offer", OFFER).unwrap();
+        let iq = format!("<iq xmlns='jabber:client' type='set'>{xml}</iq>");
+        let (sdp, _) = map("jingle-to-sdp --role initiator --type offer", &iq).unwrap();
+        assert!(sdp.contains("a=ice-ufrag:abcd\r\n"));
+        let again = map("jingle-to-sdp --role initiator --type offer", &xml).unwrap();
+        assert_eq!(again.0, sdp);
+    }
+
+    #[test]
+    fn a_dialect_drops_what_it_must_and_explains_it() {
+        let line = "sdp-to-jingle --role initiator --type offer --explain --dialect";
+        let (xml, explained) = map(&format!("{line} dino"), OFFER).unwrap();
+        assert!(!xml.contains("sdp-extra") && !xml.contains("protocol='tcp'"));
+        assert_eq!(
+            explained,
+            "section 0: x-unknown: the other side has no place for it\n\
+             section 0: candidate: the peer can not take it\n"
+        );
+        let (xml, explained) = map(&format!("{line} strict"), OFFER).unwrap();
+        assert!(xml.contains("x-unknown") && xml.contains("protocol='tcp'"));
+        assert_eq!(explained, "");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line() {
+        let wrong = OFFER.replace("a=setup:actpass", "a=setup:maybe");
+        let error = map("sdp-to-jingle --role initiator --type offer", &wrong).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the SDP can not be read: line 6: malformed a=setup"
+        );
+        let error = map("jingle-to-sdp --role initiator --type offer", "<iq/>").unwrap_err();
+        assert!(matches!(error, Error::NoJingle));
+    }
+
+    const OFFER: &str = "v=0\r\n\
+        m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n\
+        a=ice-ufrag:abcd\r\n\
+        a=ice-pwd:0123456789012345678901\r\n\
+        a=fingerprint:sha-256 AA:BB\r\n\
+        a=setup:actpass\r\n\
+        a=x-unknown:1\r\n\
+        a=candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype active\r\n";
 }

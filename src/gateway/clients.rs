@@ -44,22 +44,20 @@ impl Clients {
             return;
         }
         let Some(caps) = caps else { return };
-        if self.cache.get(&caps.hash, &caps.ver).is_some() || !self.asking.insert(caps.clone()) {
+        if self.cache.get(&caps.hash, &caps.ver).is_some() || self.asking.contains(&caps) {
             return;
         }
         let node = format!("{}#{}", caps.node, caps.ver);
-        out.ask(
-            Purpose::Caps(jid.clone(), caps),
-            "get",
-            service,
-            jid.as_str(),
-            &|writer| {
-                writer
-                    .open("query", disco::NS_INFO)
-                    .attr("node", &node)
-                    .close();
-            },
-        );
+        let purpose = Purpose::Caps(jid.clone(), caps.clone());
+        let asked = out.ask(purpose, "get", service, jid.as_str(), &|writer| {
+            writer
+                .open("query", disco::NS_INFO)
+                .attr("node", &node)
+                .close();
+        });
+        if asked {
+            self.asking.insert(caps);
+        }
     }
 
     pub(super) fn unavailable(&mut self, jid: &Jid) {

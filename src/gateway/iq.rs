@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use jid::{BareJid, FullJid};
+use jid::{BareJid, FullJid, Jid};
 
 use super::outbox::Purpose;
-use super::{Gateway, Inbound};
+use super::{Gateway, Inbound, delegation};
 use crate::address::Named;
+use crate::call::Between;
 use crate::credentials::extdisco;
 use crate::disco::{self, Profile};
 use crate::jingle::{self, Jingle};
@@ -99,7 +100,7 @@ impl Gateway {
                         None => return Answer::Later,
                     }
                 }
-                self.request_of_person(now, inbound, person, set, payload)
+                self.request_of_person(inbound, person, set, payload)
             }
             Named::Reserved => Answer::Error(StanzaError::service_unavailable()),
         }
@@ -115,9 +116,18 @@ impl Gateway {
         let result = |write: &dyn Fn(&mut Writer)| Answer::With(result_with(inbound, write));
         match (payload.ns(), payload.name(), set) {
             (disco::NS_INFO, "query", false) => {
-                let profile = Profile::service(!self.config.ice.is_empty());
-                info_answer(inbound, payload, &profile)
+                let ice = !self.config.ice.is_empty();
+                match payload
+                    .attr("node")
+                    .filter(|node| delegation::is_disco_node(node))
+                {
+                    Some(node) => Answer::With(result_with(inbound, &|writer| {
+                        delegation::write_features(node, ice, writer);
+                    })),
+                    None => info_answer(inbound, payload, &self.profiles.service),
+                }
             }
+            (_, "delegation", true) => self.delegated(now, inbound, payload),
             (disco::NS_ITEMS, "query", false) => result(&|writer| {
                 writer.leaf("query", disco::NS_ITEMS, "");
             }),
@@ -151,36 +161,57 @@ impl Gateway {
         }
     }
 
-    /// XEP-0215. Only to devices of people whom this server serves.
+    /// XEP-0215.
     fn ice_servers(&self, now: Instant, inbound: &Inbound<'_>, query: &extdisco::Query) -> Answer {
-        let from = &inbound.from;
-        let is_person = from.node().is_some() && from.resource().is_some();
-        if !is_person
-            || self.config.ice.is_empty()
-            || !self.config.grants_credentials(from.domain().as_str())
-        {
+        if !self.may_have_ice(&inbound.from) {
             return Answer::Error(StanzaError::service_unavailable());
         }
-        let expires = self.unix(now) + self.config.credential_ttl;
-        let person = from.to_bare();
         Answer::With(result_with(inbound, &|writer| {
-            query.write_answer(&self.config.ice, person.as_str(), expires, writer);
+            self.write_ice(now, &inbound.from, query, writer);
         }))
+    }
+
+    /// XEP-0215, asked of a server which delegated the question to us (XEP-0355).
+    fn delegated(&self, now: Instant, inbound: &Inbound<'_>, payload: Element<'_>) -> Answer {
+        let Some(request) = delegation::Request::read(&inbound.from, payload) else {
+            return Answer::Error(StanzaError::bad_request(
+                "no request that can be delegated here",
+            ));
+        };
+        let query = extdisco::Query::read(request.payload)
+            .filter(|_| self.may_have_ice(&request.from))
+            .ok_or_else(StanzaError::service_unavailable);
+        Answer::With(result_with(inbound, &|writer| {
+            let answer = query.as_ref().map_err(Clone::clone).map(|query| {
+                |writer: &mut Writer| self.write_ice(now, &request.from, query, writer)
+            });
+            request.write_reply(answer, writer);
+        }))
+    }
+
+    /// Only devices of people whom this server serves.
+    fn may_have_ice(&self, from: &Jid) -> bool {
+        from.node().is_some()
+            && from.resource().is_some()
+            && !self.config.ice.is_empty()
+            && self.config.grants_credentials(from.domain().as_str())
+    }
+
+    fn write_ice(&self, now: Instant, from: &Jid, query: &extdisco::Query, writer: &mut Writer) {
+        let expires = self.unix(now) + self.config.credential_ttl;
+        query.write_answer(&self.config.ice, from.to_bare().as_str(), expires, writer);
     }
 
     fn request_of_person(
         &mut self,
-        now: Instant,
         inbound: &Inbound<'_>,
         person: &BareJid,
         set: bool,
         payload: Element<'_>,
     ) -> Answer {
         match (payload.ns(), payload.name(), set) {
-            (jingle::session::NS, "jingle", true) => {
-                self.jingle(now, inbound, person, payload).into()
-            }
-            (web::NS, "session", true) => self.session(now, inbound, person, payload).into(),
+            (jingle::session::NS, "jingle", true) => self.jingle(inbound, person, payload).into(),
+            (web::NS, "session", true) => self.session(inbound, person, payload).into(),
             (disco::NS_INFO, "query", false) => {
                 // Whoever is in a call with her sees the features that it needs.
                 let media = if self.calls.joins(person, &inbound.from.to_bare()) {
@@ -188,7 +219,7 @@ impl Gateway {
                 } else {
                     self.media_of(person)
                 };
-                info_answer(inbound, payload, &Profile::person(media))
+                info_answer(inbound, payload, self.profiles.person(media))
             }
             (disco::NS_ITEMS, "query", false) => Answer::With(result_with(inbound, &|writer| {
                 writer.leaf("query", disco::NS_ITEMS, "");
@@ -200,7 +231,6 @@ impl Gateway {
 
     fn jingle(
         &mut self,
-        now: Instant,
         inbound: &Inbound<'_>,
         person: &BareJid,
         payload: Element<'_>,
@@ -212,14 +242,17 @@ impl Gateway {
         if payload.action == jingle::Action::SessionInitiate {
             self.refuse_new_calls(person, &from)?;
         }
-        let (out, clients) = (&mut self.outbox, &self.clients);
-        self.calls
-            .handle_jingle(now, &from, person, inbound.to, &payload, out, clients)
+        let between = Between {
+            from: &from,
+            to: inbound.to,
+            person,
+        };
+        let (calls, mut cx) = self.calls();
+        calls.handle_jingle(between, &payload, &mut cx)
     }
 
     fn session(
         &mut self,
-        now: Instant,
         inbound: &Inbound<'_>,
         person: &BareJid,
         payload: Element<'_>,
@@ -240,8 +273,13 @@ impl Gateway {
         if matches!(session.message, web::Message::Offer(_)) {
             self.refuse_new_calls(person, &from)?;
         }
-        self.calls
-            .handle_web(now, &from, person, session, &mut self.outbox, &self.clients)
+        let between = Between {
+            from: &from,
+            to: inbound.to,
+            person,
+        };
+        let (calls, mut cx) = self.calls();
+        calls.handle_web(between, session, &mut cx)
     }
 
     /// While the service stops, only calls that live go on.
@@ -266,8 +304,8 @@ impl Gateway {
             .filter(|_| error.is_none());
         match purpose {
             Purpose::Call(request) => {
-                self.calls
-                    .handle_reply(now, request, error, &mut self.outbox, &self.clients);
+                let (calls, mut cx) = self.calls();
+                calls.handle_reply(request, error, &mut cx);
             }
             Purpose::Caps(jid, caps) => {
                 let query = payload.filter(|query| query.is("query", disco::NS_INFO));
@@ -281,7 +319,7 @@ impl Gateway {
                     Some("service-unavailable" | "recipient-unavailable" | "item-not-found")
                 );
                 if gone {
-                    self.offline(now, &jid.into());
+                    self.offline(&jid.into());
                 }
             }
         }
@@ -290,8 +328,8 @@ impl Gateway {
     pub(super) fn handle_no_reply(&mut self, now: Instant, purpose: Purpose) {
         match purpose {
             Purpose::Call(request) => {
-                self.calls
-                    .handle_no_reply(now, request, &mut self.outbox, &self.clients);
+                let (calls, mut cx) = self.calls();
+                calls.handle_no_reply(request, &mut cx);
             }
             Purpose::Caps(jid, caps) => self.clients.learned(&jid, &caps, None),
             Purpose::Roster(person) => self.roster_known(now, &person, None),

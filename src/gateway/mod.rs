@@ -5,17 +5,16 @@
 //! below it. Every answer to somebody who may not know whether there is somebody is the same
 //! `service-unavailable`.
 //!
-//! Left out so far: carried calls, the list of peers, and delegated XEP-0215.
+//! Left out so far: carried calls and the list of peers.
 
 mod clients;
 mod config;
+mod delegation;
 mod iq;
 mod message;
 mod outbox;
 mod people;
 mod recent;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -27,7 +26,8 @@ use self::clients::Clients;
 use self::outbox::{Outbox, Purpose};
 use self::recent::Recent;
 use crate::address::{Addresses, Named};
-use crate::call::Calls;
+use crate::call::{self, Calls, Sink};
+use crate::disco::Profile;
 use crate::presence::{Access, Decision};
 use crate::stanza::{self, StanzaError};
 use crate::web::{self, Media};
@@ -53,6 +53,7 @@ pub struct Gateway {
     parked: HashMap<BareJid, Vec<Document>>,
     /// What each person's watchers were last told.
     told: HashMap<BareJid, people::Callable>,
+    profiles: Profiles,
     /// A moment, and the seconds since 1970 then.
     clock: (Instant, u64),
     link_up: bool,
@@ -83,6 +84,30 @@ struct Inbound<'a> {
     named: Named,
 }
 
+/// What our addresses answer to disco#info.
+#[derive(Debug)]
+struct Profiles {
+    service: Profile,
+    persons: Vec<(Media, Profile)>,
+}
+
+impl Profiles {
+    fn new(ice: bool) -> Self {
+        let persons = [Media::default(), Media::AUDIO, Media::VIDEO, Media::BOTH]
+            .map(|media| (media, Profile::person(media)));
+        Self {
+            service: Profile::service(ice),
+            persons: persons.into(),
+        }
+    }
+
+    /// Of the gateway address of a person who can take these media.
+    fn person(&self, media: Media) -> &Profile {
+        let found = self.persons.iter().find(|(of, _)| *of == media);
+        found.map_or(&self.service, |(_, profile)| profile)
+    }
+}
+
 impl Gateway {
     /// A gateway at `now`, which is `unix` seconds after 1970. All randomness comes of `seed`.
     #[must_use]
@@ -105,6 +130,7 @@ impl Gateway {
             rosters: HashSet::new(),
             parked: HashMap::new(),
             told: HashMap::new(),
+            profiles: Profiles::new(!config.ice.is_empty()),
             clock: (now, unix),
             link_up: false,
             drain_until: None,
@@ -124,10 +150,14 @@ impl Gateway {
         let devices: Vec<_> = self.clients.registry.devices().collect();
         for device in devices {
             let purpose = Purpose::Device(device.clone());
-            self.outbox
+            let asked = self
+                .outbox
                 .ask(purpose, "get", &service, device.as_str(), &|writer| {
                     writer.leaf("device", web::NS, "");
                 });
+            if !asked {
+                break;
+            }
         }
     }
 
@@ -207,10 +237,11 @@ impl Gateway {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.outbox.now = now;
         if self.drain_until.is_some_and(|until| until <= now) {
-            self.calls.end_all(now, &mut self.outbox, &self.clients);
+            let (calls, mut cx) = self.calls();
+            calls.end_all(&mut cx);
         }
-        self.calls
-            .handle_timeout(now, &mut self.outbox, &self.clients);
+        let (calls, mut cx) = self.calls();
+        calls.handle_timeout(&mut cx);
         // Without a link nobody can reply; the clock starts anew when it is back.
         while self.link_up
             && let Some(purpose) = self.outbox.overdue()
@@ -259,8 +290,18 @@ impl Gateway {
         self.clock.1 + now.saturating_duration_since(self.clock.0).as_secs()
     }
 
+    /// The calls, and what they are given to work with.
+    fn calls(&mut self) -> (&mut Calls, call::Context<'_>) {
+        let now = self.outbox.now;
+        let cx = call::Context {
+            now,
+            out: &mut self.outbox,
+            directory: &self.clients,
+        };
+        (&mut self.calls, cx)
+    }
+
     fn send(&mut self, stanza: String) {
-        use crate::call::Sink;
         self.outbox.send(stanza);
     }
 
@@ -301,18 +342,22 @@ impl Gateway {
             Decision::Allowed => Some(true),
             Decision::Refused => Some(false),
             Decision::AskRoster => {
-                if !self.parked.contains_key(person) {
-                    let service = self.config.service.to_string();
-                    let purpose = Purpose::Roster(person.clone());
-                    self.outbox
-                        .ask(purpose, "get", &service, person.as_str(), &|writer| {
-                            writer.leaf("query", NS_ROSTER, "");
-                        });
+                if !self.parked.contains_key(person) && !self.ask_roster(person) {
+                    return Some(false);
                 }
                 self.park(person, inbound.document);
                 None
             }
         }
+    }
+
+    fn ask_roster(&mut self, person: &BareJid) -> bool {
+        let service = self.config.service.to_string();
+        let purpose = Purpose::Roster(person.clone());
+        self.outbox
+            .ask(purpose, "get", &service, person.as_str(), &|writer| {
+                writer.leaf("query", NS_ROSTER, "");
+            })
     }
 
     fn park(&mut self, person: &BareJid, stanza: &Document) {

@@ -78,7 +78,8 @@ impl Outbox {
         }
     }
 
-    /// Sends an IQ of this type.
+    /// Sends an IQ of this type. False when too many wait for a reply already.
+    #[must_use]
     pub(super) fn ask(
         &mut self,
         purpose: Purpose,
@@ -86,10 +87,10 @@ impl Outbox {
         from: &str,
         to: &str,
         write: &dyn Fn(&mut Writer),
-    ) {
+    ) -> bool {
         if self.pending.len() >= self.limits.pending_iqs {
             warn!("Too many requests wait for a reply; one was not sent");
-            return;
+            return false;
         }
         // Ids never repeat, also not across restarts: 128 random bits.
         let bits: [u8; 16] = self.rng.random();
@@ -111,6 +112,7 @@ impl Outbox {
         self.deadlines.insert((deadline, key.clone()));
         self.pending.insert(key.clone(), pending);
         self.push(Entry::Request(key));
+        true
     }
 
     /// A reply arrived: what it is for, if it is one of ours.
@@ -164,6 +166,9 @@ impl Outbox {
 
     /// The link is back: what was under way is sent again, first.
     pub(super) fn resend(&mut self) {
+        // Whether a device is there is asked anew.
+        self.pending
+            .retain(|_, pending| !matches!(pending.purpose, Purpose::Device(_)));
         let mut again: Vec<_> = self
             .pending
             .iter_mut()
@@ -176,15 +181,10 @@ impl Outbox {
             self.queue.push_front(Entry::Request(key));
         }
         // Nobody could have replied meanwhile.
-        let all: Vec<_> = std::mem::take(&mut self.deadlines)
-            .into_iter()
-            .map(|(_, key)| key)
-            .collect();
-        for key in all {
-            if let Some(pending) = self.pending.get_mut(&key) {
-                pending.deadline = self.now + self.timeout;
-                self.deadlines.insert((pending.deadline, key));
-            }
+        self.deadlines.clear();
+        for (key, pending) in &mut self.pending {
+            pending.deadline = self.now + self.timeout;
+            self.deadlines.insert((pending.deadline, key.clone()));
         }
     }
 
@@ -203,6 +203,7 @@ impl Sink for Outbox {
     }
 
     fn request(&mut self, request: Request, from: &str, to: &str, write: &dyn Fn(&mut Writer)) {
-        self.ask(Purpose::Call(request), "set", from, to, write);
+        // A call whose request cannot be sent ends by its timers.
+        let _ = self.ask(Purpose::Call(request), "set", from, to, write);
     }
 }

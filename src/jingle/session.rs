@@ -491,3 +491,140 @@ impl Default for Limits {
 
 /// The namespace of XEP-0166.
 pub const NS: &str = "urn:xmpp:jingle:1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jingle::info::Muted;
+    use crate::jingle::{Condition, Reason};
+    use crate::xml::{self, Document};
+
+    fn read(xml: &str) -> Result<Jingle, Error> {
+        let document = Document::parse(xml.as_bytes(), "", &xml::Limits::default()).unwrap();
+        Jingle::from_xml(document.root(), &Limits::default())
+    }
+
+    fn jingle(action: Action) -> Jingle {
+        Jingle::new(action, Sid::new("a73sjjvkla37jfea").unwrap())
+    }
+
+    #[test]
+    fn every_action_and_reason_comes_back() {
+        for action in Action::ALL {
+            for condition in Reason::ALL {
+                let mut own = jingle(action);
+                own.initiator = Some("romeo@montague.example/orchard".to_owned());
+                let text = Some("a < b".to_owned());
+                let alternative = (condition == Reason::AlternativeSession)
+                    .then(|| Sid::new("b84tkkwlmb48kgfb").unwrap());
+                own.reason = Some(ReasonElement {
+                    condition,
+                    text,
+                    alternative,
+                });
+                assert_eq!(read(&own.to_xml()).unwrap(), own);
+            }
+        }
+    }
+
+    #[test]
+    fn session_info_comes_back() {
+        let muted = Muted {
+            creator: Some(Role::Responder),
+            name: Some("voice".to_owned()),
+        };
+        for info in [
+            Info::Active,
+            Info::Hold,
+            Info::Unhold,
+            Info::Mute(muted.clone()),
+            Info::Unmute(muted),
+            Info::Ringing,
+        ] {
+            let mut own = jingle(Action::SessionInfo);
+            own.info.push(info);
+            assert_eq!(read(&own.to_xml()).unwrap(), own);
+        }
+        let ping = jingle(Action::SessionInfo);
+        assert!(read(&ping.to_xml()).unwrap().info.is_empty());
+        let unknown =
+            "<jingle xmlns='urn:xmpp:jingle:1' action='session-info' sid='a'><x/></jingle>";
+        assert_eq!(read(unknown).unwrap().info, [Info::Unknown]);
+    }
+
+    #[test]
+    fn what_can_not_be_understood_is_an_error() {
+        let content = |attributes: &str| {
+            format!(
+                "<jingle xmlns='urn:xmpp:jingle:1' action='content-modify' sid='a'>\
+                 <content {attributes}/></jingle>"
+            )
+        };
+        assert_eq!(read("<jingle xmlns='x'/>"), Err(Error::NotJingle));
+        assert_eq!(
+            read("<jingle xmlns='urn:xmpp:jingle:1' sid='a'/>"),
+            Err(Error::Action)
+        );
+        let no_sid = "<jingle xmlns='urn:xmpp:jingle:1' action='session-info' sid=''/>";
+        assert_eq!(read(no_sid), Err(Error::Sid));
+        assert_eq!(read(&content("creator='initiator'")), Err(Error::Name));
+        assert_eq!(
+            read(&content("name='a' senders='all'")),
+            Err(Error::Senders("a".to_owned()))
+        );
+        // What lib-jitsi-meet writes means that nobody sends.
+        let rejected = read(&content("name='a' senders='rejected'")).unwrap();
+        assert_eq!(rejected.contents[0].senders, Some(Senders::None));
+    }
+
+    #[test]
+    fn prefixes_order_and_the_unknown_do_not_matter() {
+        let stanza = "<j:jingle xmlns:j='urn:xmpp:jingle:1' action='session-initiate' sid='a' x='y'>\
+            <z/><j:content name='v' creator='initiator'>\
+            <t:transport xmlns:t='urn:xmpp:jingle:transports:ice-udp:1' ufrag='abcd' pwd='p'/>\
+            <r:description xmlns:r='urn:xmpp:jingle:apps:rtp:1' media='audio'>\
+            <r:rtcp-mux/><r:payload-type id='0'><f:rtcp-fb xmlns:f='urn:xmpp:jingle:apps:rtp:rtcp-fb:0' \
+            type='nack'/></r:payload-type><r:payload-type id='300'/></r:description>\
+            </j:content></j:jingle>";
+        let own = read(stanza).unwrap();
+        let rtp = own.contents[0].rtp().unwrap();
+        assert!(rtp.rtcp_mux);
+        assert_eq!(rtp.payloads.len(), 1, "an id that is none is skipped");
+        assert_eq!(rtp.payloads[0].feedback.len(), 1);
+        assert_eq!(
+            own.contents[0].ice().unwrap().ufrag.as_deref(),
+            Some("abcd")
+        );
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let stanza = "<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate' sid='a'>\
+            <content name='v' creator='initiator'>\
+            <description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'><encryption>\
+            <crypto crypto-suite='S' key-params='inline:KEYKEY' tag='1'/></encryption></description>\
+            <transport xmlns='urn:xmpp:jingle:transports:ice-udp:1' ufrag='abcd' pwd='PWDPWD'/>\
+            </content></jingle>";
+        let shown = format!("{:?}", read(stanza).unwrap());
+        assert!(shown.contains("abcd"));
+        assert!(!shown.contains("KEYKEY") && !shown.contains("PWDPWD"));
+    }
+
+    #[test]
+    fn conditions_are_those_of_the_xep() {
+        for condition in [
+            Condition::OutOfOrder,
+            Condition::SecurityRequired,
+            Condition::TieBreak,
+            Condition::UnknownSession,
+            Condition::UnsupportedInfo,
+        ] {
+            assert_eq!(Condition::from_name(condition.name()), Some(condition));
+        }
+        assert_eq!(Condition::TieBreak.stanza_error(), ("cancel", "conflict"));
+        assert_eq!(
+            Condition::UnknownSession.stanza_error(),
+            ("cancel", "item-not-found")
+        );
+    }
+}

@@ -6,14 +6,14 @@ use crate::sdp::{Attribute, Direction, FeedbackTarget, Media, RtpMap, SctpMap, T
 use super::payload::static_payload;
 use super::{Refusal, Report, Why, direction};
 
-/// Cuts an accepted section down to what was offered.
+/// Cuts an accepted section down to what was offered; the offer's section holds what its session
+/// level said for it.
 ///
 /// # Errors
 /// When no codec is left, or the browser demands rtcp-mux and the peer does not do it.
 pub(super) fn fit(
     answer: &mut Media,
     offer: &Media,
-    session_direction: Option<Direction>,
     bundled: bool,
     section: &str,
     report: &mut Report,
@@ -23,10 +23,7 @@ pub(super) fn fit(
         fit_payloads(answer, offer, section, report)?;
         fit_feedback(answer, offer, section, report);
         fit_extensions(answer, offer, section, report);
-        let offered = offer
-            .direction()
-            .or(session_direction)
-            .unwrap_or(Direction::SendRecv);
+        let offered = offer.direction().unwrap_or(Direction::SendRecv);
         for attribute in &mut answer.attributes {
             if let Attribute::Direction(own) = attribute {
                 *own = direction::answered(*own, offered);

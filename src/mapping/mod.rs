@@ -1,7 +1,7 @@
 //! Pure functions between SDP and Jingle: XEP-0167 §6, XEP-0176 §5.3, and the habits of clients.
 //!
 //! [`Session`] remembers one Jingle leg and has a method for each thing that happens to it.
-//! [`to_jingle`] and [`to_sdp`] map one description by itself. [`relay`] cleans Jingle on its way to
+//! [`to_jingle()`] and [`to_sdp()`] map one description by itself. [`relay()`] cleans Jingle on its way to
 //! another Jingle client, [`browser`] checks SDP on its way to another browser.
 //!
 //! What a description is about is told from the *role* of its owner in the Jingle session, never

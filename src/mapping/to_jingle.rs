@@ -1,20 +1,23 @@
 //! SDP to Jingle: the session and its sections.
 
 use crate::jingle::grouping::Group;
-use crate::jingle::rtp::{Bandwidth, Description};
+use crate::jingle::rtp::{Bandwidth, Crypto, Description, Encryption};
 use crate::jingle::{Action, Content, Jingle, Role, Sid, Transport, extra};
 use crate::sdp::{self, Attribute, Direction, Media};
 
 use super::{
-    Dialect, Kind, Refusal, Report, Why, direction, extra as carried, hdrext, payload, source,
-    transport,
+    Dialect, Kind, Refusal, Report, Why, browser, direction, extra as carried, hdrext, payload,
+    source, transport,
 };
 
 /// Maps a description by itself: the contents of the action that goes with the role of its owner.
 /// Names of contents are the mids of the sections.
 ///
+/// Whether a browser or a client may have it is for [`super::Session`] to say: keys in the clear are
+/// carried where there is no DTLS.
+///
 /// # Errors
-/// When a section has no DTLS or no ICE, or nothing is left to be said.
+/// When nothing is left to be said.
 pub fn to_jingle(
     description: &sdp::Session,
     sid: Sid,
@@ -30,7 +33,7 @@ pub fn to_jingle(
     };
     let names = names(description, creator, dialect);
     let mut report = Report::default();
-    let mapped = sections(description, &names, owner, kind, dialect, &mut report)?;
+    let mapped = all_sections(description, &names, owner, kind, dialect, &mut report)?;
     let mut jingle = Jingle::new(action, sid);
     jingle.contents = mapped
         .contents
@@ -76,11 +79,23 @@ pub(super) fn names(description: &sdp::Session, creator: Role, dialect: &Dialect
     names
 }
 
-/// Maps every section that is not rejected.
+/// Maps every section that is not rejected, of a description that is to make a call.
 ///
 /// # Errors
 /// When a section has no DTLS or no ICE.
 pub(super) fn sections(
+    description: &sdp::Session,
+    names: &[Name],
+    owner: Role,
+    kind: Kind,
+    dialect: &Dialect,
+    report: &mut Report,
+) -> Result<Mapped, Refusal> {
+    browser::check(description)?;
+    all_sections(description, names, owner, kind, dialect, report)
+}
+
+fn all_sections(
     description: &sdp::Session,
     names: &[Name],
     owner: Role,
@@ -125,6 +140,9 @@ pub(super) fn sections(
             index,
             lines.content(media, name, owner, kind, dialect, report)?,
         ));
+    }
+    if dialect.one_setup {
+        unify_setup(&mut contents);
     }
     let groups = groups(description, names, &contents, dialect, report);
     for attribute in &description.attributes {
@@ -172,6 +190,27 @@ pub(super) fn tags(description: &sdp::Session) -> Vec<Option<usize>> {
     tags
 }
 
+/// Gives every section what the session level says for it.
+pub(super) fn push_down(description: &mut sdp::Session) {
+    for media in &mut description.media {
+        let inherited: Vec<_> = inherited(&description.attributes, media).cloned().collect();
+        media.attributes.extend(inherited);
+    }
+}
+
+/// RFC 8866 §5.13: what the session level says holds for every section that does not say otherwise.
+/// Firefox writes its fingerprints there.
+fn inherited<'a>(session: &'a [Attribute], media: &Media) -> impl Iterator<Item = &'a Attribute> {
+    session.iter().filter(|attribute| {
+        let kind = std::mem::discriminant(*attribute);
+        is_inherited(attribute, media.is_rtp())
+            && !media
+                .attributes
+                .iter()
+                .any(|own| std::mem::discriminant(own) == kind)
+    })
+}
+
 /// What the attributes of one section say, those of the session level included.
 #[derive(Clone, Debug, Default)]
 struct Lines<'a> {
@@ -183,6 +222,7 @@ struct Lines<'a> {
     allow_mixed: bool,
     rtcp_mux: bool,
     rtcp_rsize: bool,
+    cryptos: Vec<&'a sdp::Crypto>,
     categories: Vec<String>,
     extra: Vec<extra::Attribute>,
 }
@@ -199,21 +239,8 @@ impl<'a> Lines<'a> {
         for attribute in &media.attributes {
             lines.add(attribute, dialect, section, report);
         }
-        // RFC 8866 §5.13: what the session level says holds for every section that does not say
-        // otherwise. Firefox writes its fingerprints there.
-        for attribute in session
-            .attributes
-            .iter()
-            .filter(|own| is_inherited(own, media.is_rtp()))
-        {
-            let kind = std::mem::discriminant(attribute);
-            if !media
-                .attributes
-                .iter()
-                .any(|own| std::mem::discriminant(own) == kind)
-            {
-                lines.add(attribute, dialect, section, report);
-            }
+        for attribute in inherited(&session.attributes, media) {
+            lines.add(attribute, dialect, section, report);
         }
         lines
     }
@@ -231,7 +258,7 @@ impl<'a> Lines<'a> {
                 self.categories
                     .extend(names.iter().map(|name| name.as_str().to_owned()));
             }
-            Attribute::Crypto(_) => report.note(Some(section), "crypto", Why::Unsafe),
+            Attribute::Crypto(crypto) => self.cryptos.push(crypto),
             Attribute::Direction(direction) => self.direction = Some(*direction),
             Attribute::ExtMap(map) => self.extensions.push(map),
             Attribute::ExtMapAllowMixed => self.allow_mixed = true,
@@ -300,7 +327,7 @@ impl<'a> Lines<'a> {
         let mut content = Content::new(name.creator, name.name.clone());
         let said = self.direction.unwrap_or(Direction::SendRecv);
         content.senders = Some(direction::senders(said, dialect.write_as(owner)));
-        let mut ice = self.transport.to_jingle(kind, dialect, section, report)?;
+        let mut ice = self.transport.to_jingle(kind, dialect, section, report);
         let mut extra = extra::SectionExtra::default();
         if media.is_rtp() {
             let description = self.description(media, section, owner, dialect, report);
@@ -359,6 +386,11 @@ impl<'a> Lines<'a> {
             categories: std::mem::take(&mut self.categories),
             ..Description::default()
         };
+        if self.transport.fingerprints.is_empty() {
+            description.encryption = encryption(&self.cryptos);
+        } else if !self.cryptos.is_empty() {
+            report.note(Some(section), "crypto", Why::Unsafe);
+        }
         if !self
             .sources
             .to_jingle(&mut description, dialect, section, report)
@@ -369,6 +401,26 @@ impl<'a> Lines<'a> {
         }
         description
     }
+}
+
+/// The keys of SRTP in the clear (RFC 4568), where there are any.
+fn encryption(cryptos: &[&sdp::Crypto]) -> Option<Encryption> {
+    let cryptos: Vec<_> = cryptos
+        .iter()
+        .map(|own| Crypto {
+            suite: own.suite.as_str().to_owned(),
+            key_params: own.key_params.as_str().to_owned(),
+            session_params: own
+                .session_params
+                .as_ref()
+                .map(|own| own.as_str().to_owned()),
+            tag: own.tag.to_string(),
+        })
+        .collect();
+    (!cryptos.is_empty()).then_some(Encryption {
+        required: false,
+        cryptos,
+    })
 }
 
 /// `<group/>` for every `a=group`, without the members that are not there any more.
@@ -407,6 +459,28 @@ fn groups(
         }
     }
     groups
+}
+
+/// Says the first content's `setup` for all.
+fn unify_setup(contents: &mut [(usize, Content)]) {
+    let fingerprints = |content: &Content| content.ice().map(|ice| ice.fingerprints.clone());
+    let first = contents
+        .first()
+        .and_then(|(_, content)| fingerprints(content));
+    let Some(setup) = first
+        .and_then(|own| own.into_iter().next())
+        .map(|own| own.setup)
+    else {
+        return;
+    };
+    for ice in contents
+        .iter_mut()
+        .filter_map(|(_, content)| content.ice_mut())
+    {
+        for fingerprint in &mut ice.fingerprints {
+            fingerprint.setup.clone_from(&setup);
+        }
+    }
 }
 
 fn rejected(index: usize, media: &Media) -> extra::Section {

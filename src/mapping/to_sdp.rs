@@ -71,6 +71,9 @@ pub(super) fn usable<'a>(
     jingle: &'a Jingle,
     report: &mut Report,
 ) -> Result<Vec<&'a Content>, Refusal> {
+    if !jingle.contents.iter().any(Content::is_session) {
+        return Err(Refusal::Unfit("it holds no content of the session"));
+    }
     let mut refusal = Refusal::UnsupportedApplications;
     let mut contents: Vec<&Content> = Vec::with_capacity(jingle.contents.len());
     for content in jingle

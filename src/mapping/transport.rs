@@ -3,7 +3,7 @@
 use crate::jingle::ice_udp::{Flavour, Transport};
 use crate::jingle::{dtls, sctp};
 use crate::sdp::{
-    Attribute, Candidate, Fingerprint, IcePwd, IceUfrag, SctpMap, Setup, Token, Word,
+    Attribute, Candidate, Fingerprint, IcePwd, IceUfrag, Media, SctpMap, Setup, Token, Word,
 };
 
 use super::{Dialect, Kind, Refusal, Report, Why, candidate};
@@ -35,24 +35,17 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// # Errors
-    /// When there is no DTLS or no ICE in it.
+    /// What is missing here, another stanza may bring.
     pub(super) fn to_jingle(
         &self,
         kind: Kind,
         dialect: &Dialect,
         section: &str,
         report: &mut Report,
-    ) -> Result<Transport, Refusal> {
-        if self.fingerprints.is_empty() {
-            return Err(Refusal::NoDtls(section.to_owned()));
-        }
-        let (Some(ufrag), Some(pwd)) = (self.ufrag, self.pwd) else {
-            return Err(Refusal::Credentials(section.to_owned()));
-        };
+    ) -> Transport {
         let mut transport = Transport {
-            ufrag: Some(ufrag.as_str().to_owned()),
-            pwd: Some(pwd.as_str().to_owned()),
+            ufrag: self.ufrag.map(|own| own.as_str().to_owned()),
+            pwd: self.pwd.map(|own| own.as_str().to_owned()),
             fingerprints: self.fingerprints(kind),
             ..Transport::default()
         };
@@ -62,12 +55,12 @@ impl<'a> Lines<'a> {
             }
         }
         for own in &self.candidates {
-            match candidate::to_jingle(own, Some(ufrag), dialect) {
+            match candidate::to_jingle(own, self.ufrag.map(|own| own.as_str()), dialect) {
                 Ok(own) => transport.candidates.push(own),
                 Err(why) => report.note(Some(section), "candidate", why),
             }
         }
-        Ok(transport)
+        transport
     }
 
     /// Every fingerprint with the same setup; SHA-256 first, since clients read only the first.
@@ -108,6 +101,19 @@ impl<'a> Lines<'a> {
             streams: Some(self.sctp_map.and_then(|map| map.streams).unwrap_or(1024)),
         }
     }
+}
+
+/// The SCTP of a section that says it.
+pub(super) fn sctp_of(media: &Media) -> sctp::SctpMap {
+    let mut lines = Lines::default();
+    for attribute in &media.attributes {
+        match attribute {
+            Attribute::SctpPort(port) => lines.sctp_port = Some(*port),
+            Attribute::SctpMap(map) => lines.sctp_map = Some(map),
+            _ => {}
+        }
+    }
+    lines.sctp(&media.formats)
 }
 
 /// What the section has when its transport is read for a browser.

@@ -82,7 +82,9 @@ impl Registry {
     /// A browser app announced itself. False when the person has too many devices.
     pub fn announce(&mut self, jid: &FullJid, device: Device) -> bool {
         let most = self.devices_per_person;
-        let person = self.people.entry(jid.to_bare()).or_default();
+        let Some(person) = self.person(&jid.to_bare()) else {
+            return false;
+        };
         let resource = jid.resource().as_str();
         if person.web.len() >= most && !person.web.contains_key(resource) {
             return false;
@@ -113,7 +115,9 @@ impl Registry {
     /// A client is available. False when the person has too many.
     pub fn available(&mut self, jid: &FullJid, client: Client) -> bool {
         let most = self.devices_per_person;
-        let person = self.people.entry(jid.to_bare()).or_default();
+        let Some(person) = self.person(&jid.to_bare()) else {
+            return false;
+        };
         let resource = jid.resource().as_str();
         if person.clients.len() >= most && !person.clients.contains_key(resource) {
             return false;
@@ -142,7 +146,9 @@ impl Registry {
 
     /// `watcher` sees `person`: she sends presence to his gateway address. True if that is new.
     pub fn watch(&mut self, person: &BareJid, watcher: &BareJid) -> bool {
-        let person = self.people.entry(person.clone()).or_default();
+        let Some(person) = self.person(person) else {
+            return false;
+        };
         person.watchers.len() < MAX_WATCHERS && person.watchers.insert(watcher.clone())
     }
 
@@ -202,6 +208,14 @@ impl Registry {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.people.is_empty()
+    }
+
+    /// The person's entry, a new one if need be; none once there are too many.
+    fn person(&mut self, person: &BareJid) -> Option<&mut Person> {
+        if self.people.len() >= MAX_PEOPLE && !self.people.contains_key(person) {
+            return None;
+        }
+        Some(self.people.entry(person.clone()).or_default())
     }
 
     fn forget_empty(&mut self, person: &BareJid) {
@@ -281,6 +295,8 @@ impl Reach {
 
 /// XEP-0115 §4.
 const NS_CAPS: &str = "http://jabber.org/protocol/caps";
+/// People of whom something is remembered.
+const MAX_PEOPLE: usize = 500_000;
 /// People who may see one person through the gateway.
 const MAX_WATCHERS: usize = 5_000;
 /// Bytes of one attribute of `<c/>`.

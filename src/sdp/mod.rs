@@ -15,15 +15,17 @@ mod attribute;
 mod candidate;
 mod parse;
 pub mod text;
+mod value;
 mod write;
 
-pub use attribute::{
-    Attribute, Crypto, Direction, ExtMap, Feedback, FeedbackTarget, Fingerprint, Fmtp, Group, Msid,
-    Rid, RidDirection, RtpMap, SctpMap, Setup, Ssrc, SsrcGroup,
-};
+pub use attribute::Attribute;
 pub use candidate::{Candidate, Related};
 pub use parse::{Error, Fault, Limits};
 pub use text::{ByteString, IcePwd, IceUfrag, Token, Word};
+pub use value::{
+    Crypto, Direction, ExtMap, Feedback, FeedbackTarget, Fingerprint, Fmtp, Group, Msid, Rid,
+    RidDirection, RtpMap, SctpMap, Setup, Ssrc, SsrcGroup,
+};
 
 /// A session description (RFC 8866 §5).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -226,7 +226,7 @@ impl Jingle {
                 let ending = payload
                     .reason
                     .as_ref()
-                    .map_or(Reason::Success.into(), Ending::from);
+                    .map_or_else(|| Reason::Success.into(), Ending::from);
                 events.signals.push(Signal::End(ending));
             }
             // XEP-0166 §7.2.4: acknowledged, then rejected.
@@ -268,11 +268,13 @@ impl Jingle {
 
     /// The client itself ended the session.
     pub(in super::super) fn over(&mut self, line: &Line, ending: &Ending, out: &mut dyn Sink) {
-        if !matches!(
-            std::mem::replace(&mut self.state, State::Ended),
-            State::Proposed
-        ) {
-            self.finish(line, ending, out);
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Proposed | State::Idle | State::Ended => {}
+            State::Proceeding
+            | State::Called(_)
+            | State::Calling(_)
+            | State::Completing(_)
+            | State::Active(_) => self.finish(line, ending, out),
         }
     }
 
@@ -370,7 +372,7 @@ impl Jingle {
         let muted = |mid: Option<String>| {
             let content = mid.and_then(|mid| session.content_of(&mid));
             Muted {
-                creator: Some(content.map_or(session.role(), |(creator, _)| creator)),
+                creator: Some(content.map_or_else(|| session.role(), |(creator, _)| creator)),
                 name: content.map(|(_, name)| name.to_owned()),
             }
         };

@@ -69,11 +69,6 @@ impl Web {
         matches!(self.state, State::Proposed)
     }
 
-    /// Whether the app has a description of the other side.
-    pub(in super::super) fn is_described(&self) -> bool {
-        self.described
-    }
-
     pub(in super::super) fn say(
         &self,
         line: &Line,

@@ -1,7 +1,7 @@
 //! What the browser is told: the peer's words as an offer or an answer.
 
 use crate::jingle::{self, Action, Content, Jingle, Senders};
-use crate::sdp::{self, Attribute, Direction, Media, Token};
+use crate::sdp::{self, Attribute, Media, Token};
 
 use super::{BUNDLE, BundlePolicy, Session};
 use crate::mapping::to_jingle::Name;
@@ -91,13 +91,6 @@ impl Session {
             })
             .collect();
         let parts = parts(&contents, &mids, &remote.groups, report)?;
-        let direction = offer
-            .attributes
-            .iter()
-            .find_map(|attribute| match attribute {
-                Attribute::Direction(direction) => Some(*direction),
-                _ => None,
-            });
         let offered_groups = offer
             .groups()
             .any(|group| group.semantics.as_str() == BUNDLE);
@@ -107,7 +100,7 @@ impl Session {
             let part = parts
                 .iter()
                 .find(|part| part.content.name == section.name.name);
-            let kept = part.map(|part| self.answered(part, offered, direction, report));
+            let kept = part.map(|part| self.answered(part, offered, report));
             let media = match kept {
                 Some(Ok(media)) => media,
                 Some(Err(refusal @ Refusal::NoCommonCodec(_))) => {
@@ -136,19 +129,11 @@ impl Session {
         &self,
         part: &Part<'_>,
         offered: &Media,
-        direction: Option<Direction>,
         report: &mut Report,
     ) -> Result<Media, Refusal> {
         let mut media = part.media(self.role.other(), Kind::Answer, self.dialect, report)?;
         let name = &part.content.name;
-        answer::fit(
-            &mut media,
-            offered,
-            direction,
-            part.tag.is_some(),
-            name,
-            report,
-        )?;
+        answer::fit(&mut media, offered, part.tag.is_some(), name, report)?;
         Ok(media)
     }
 

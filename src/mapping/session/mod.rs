@@ -4,12 +4,12 @@ mod describe;
 mod trickle;
 
 use crate::jingle::ice_udp::Flavour;
-use crate::jingle::{Action, Content, Jingle, Role, Sid};
+use crate::jingle::{Action, Content, Description, Jingle, Role, Sid};
 use crate::sdp::{self, Token};
 
-use super::to_jingle::{Name, names, sections};
+use super::to_jingle::{Name, names, push_down, sections};
 use super::to_sdp::{mids, usable};
-use super::{Dialect, Kind, Refusal, Report, Why, browser};
+use super::{Dialect, Kind, Refusal, Report, Why, browser, transport};
 
 /// What a Jingle leg has agreed on so far.
 ///
@@ -62,7 +62,7 @@ impl Session {
     /// When there is nothing in it that Jingle can carry, or no DTLS.
     pub fn initiate(
         sid: Sid,
-        offer: sdp::Session,
+        mut offer: sdp::Session,
         dialect: &'static Dialect,
     ) -> Result<(Self, Jingle), Refusal> {
         let role = Role::Initiator;
@@ -91,6 +91,7 @@ impl Session {
             .collect();
         jingle.groups = mapped.groups;
         jingle.extra = mapped.extra;
+        push_down(&mut offer);
         let session = Self {
             sid,
             role,
@@ -210,7 +211,8 @@ impl Session {
     pub fn accepted(&mut self, accept: &Jingle) -> Result<(), Refusal> {
         let mut report = Report::default();
         let mut remote = accept.clone();
-        remote.contents = usable(accept, &mut report)?.into_iter().cloned().collect();
+        self.fill_in_data(&mut remote);
+        remote.contents = usable(&remote, &mut report)?.into_iter().cloned().collect();
         // A peer that does not repeat the creator rightly still means the content of that name.
         remote.contents.retain(|content| {
             let known = self
@@ -232,8 +234,11 @@ impl Session {
         }
         let before = self.remote.replace(remote);
         match self.describe_answer(&mut report) {
-            Ok(_) => {
+            Ok(answer) => {
                 self.early.clear();
+                for (section, media) in self.sections.iter_mut().zip(&answer.media) {
+                    section.live &= !media.is_rejected();
+                }
                 self.report.dropped.append(&mut report.dropped);
                 Ok(())
             }
@@ -325,6 +330,27 @@ impl Session {
             .get(index)?
             .mid_text()
             .or_else(|| Some(index.to_string()))
+    }
+
+    /// An accept may leave out what it has nothing to add to: the `<sctpmap/>`, or the description
+    /// that data channels have not got.
+    fn fill_in_data(&self, accept: &mut Jingle) {
+        let Some(local) = &self.local else { return };
+        for content in &mut accept.contents {
+            let offered = self
+                .sections
+                .iter()
+                .zip(&local.media)
+                .find(|(section, _)| section.name.name == content.name)
+                .map(|(_, media)| media)
+                .filter(|media| media.is_sctp());
+            if let (Some(offered), None) = (offered, &content.description) {
+                content.description = Some(Description::Data);
+                if let Some(ice) = content.ice_mut() {
+                    ice.sctp.get_or_insert_with(|| transport::sctp_of(offered));
+                }
+            }
+        }
     }
 
     /// The section of a content: by creator and name, or by the name alone, since some peers call

@@ -65,6 +65,14 @@ impl Session {
                 report.note(Some(&content.name), "transport", Why::NoPlace);
                 continue;
             };
+            if self.sections.get(index).is_none_or(|section| !section.live) {
+                report.note(
+                    Some(&content.name),
+                    "candidates of a rejected section",
+                    Why::Meaningless,
+                );
+                continue;
+            }
             transport::Ready::read(ice, &content.name, &mut report)?;
             let current = self.remote_ufrag(&content.name);
             if let (Some(current), Some(own)) = (&current, &ice.ufrag)
@@ -229,12 +237,18 @@ impl Session {
             })
             .and_then(Content::rtp)
             .is_none_or(|rtp| rtp.rtcp_mux);
+        // A bundled section is multiplexed, said or not (RFC 9143 §9.3).
+        let bundled = self
+            .remote
+            .iter()
+            .flat_map(|remote| &remote.groups)
+            .any(|group| group.semantics == BUNDLE && group.contents.contains(&section.name.name));
         let local = self
             .local
             .as_ref()
             .and_then(|local| local.media.get(index))
             .is_some_and(|media| media.attributes.contains(&Attribute::RtcpMux));
-        remote && local
+        (remote || bundled) && local
     }
 
     /// The section that a browser's candidate belongs to; `None` for all of them.
@@ -257,8 +271,10 @@ impl Session {
     /// Takes over what a transport-info says beside candidates.
     fn complete(&mut self, info: &Content) {
         let Some(remote) = &mut self.remote else {
-            // One for each content is enough: the last word counts.
-            self.early.retain(|own| own.name != info.name);
+            if let Some(early) = self.early.iter_mut().find(|own| own.name == info.name) {
+                merge(early, info);
+                return;
+            }
             let mut early = info.clone();
             if let Some(ice) = early.ice_mut() {
                 ice.candidates.clear();

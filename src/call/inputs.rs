@@ -1,0 +1,352 @@
+//! What devices say: browser apps, Jingle clients, and the messages that go before Jingle.
+
+use jid::BareJid;
+use tracing::debug;
+
+use super::leg::jingle::{Jingle as JingleLeg, send, send_message};
+use super::leg::web::{Event, Web, read_offer};
+use super::leg::{Fault, Kind, Leg, Line, unknown_session};
+use super::parties::{Call, Course};
+use super::signal::{Ending, Signal};
+use super::{Between, CallId, Calls, Context, What};
+use crate::jingle::message::{Ending as MessageEnding, Message, Step};
+use crate::jingle::{Action, Jingle, Reason, Sid, Transport};
+use crate::mapping::Session;
+use crate::stanza::{ErrorKind, StanzaError};
+use crate::web::{self, Media};
+
+impl Calls {
+    /// A `<session/>` from a browser app.
+    ///
+    /// # Errors
+    /// What the IQ is answered with.
+    pub fn handle_web(
+        &mut self,
+        between: Between<'_>,
+        session: web::Session,
+        cx: &mut Context<'_>,
+    ) -> Result<(), StanzaError> {
+        let sid = Sid::new(&session.sid)
+            .ok_or_else(|| StanzaError::bad_request("sid holds blanks or is too long"))?;
+        let Some((id, leg)) = self.find(between, &sid) else {
+            let web::Message::Offer(text) = session.message else {
+                return Err(unknown_session());
+            };
+            let offer = read_offer(text, &self.mapping)?;
+            let media = media_of(&offer.sdp);
+            let kind = Kind::Web(Web::calling(sid.clone()));
+            let id = self.begin(cx.now, between, sid, media, kind)?;
+            self.with(id, cx, |call, cx| {
+                call.offer = Some(offer);
+                let devices = devices(call, cx);
+                call.ring(cx, devices)
+            });
+            return Ok(());
+        };
+        self.heard(id, leg);
+        let limits = self.mapping.clone();
+        let most = self.limits.candidates;
+        let Some(call) = self.calls.get_mut(&id) else {
+            return Err(unknown_session());
+        };
+        if let web::Message::Offer(_) = session.message
+            && !call.can_renegotiate(leg)
+        {
+            return Err(StanzaError::not_implemented()
+                .with_text("a call with a Jingle client cannot be changed yet"));
+        }
+        let Some(Leg {
+            kind: Kind::Web(web),
+            candidates,
+            ..
+        }) = call.leg(leg)
+        else {
+            return Err(unknown_session());
+        };
+        if let web::Message::Candidates(more, _) = &session.message {
+            count(candidates, more.len(), most)?;
+        }
+        match web.handle(session.message, &limits)? {
+            Event::PickedUp => {
+                self.await_answer(cx.now, id);
+                self.with(id, cx, |call, cx| call.picked_up(cx, leg));
+            }
+            Event::Signal(signal) => {
+                self.with(id, cx, |call, cx| call.relay(cx, leg, signal));
+            }
+        }
+        Ok(())
+    }
+
+    /// A `<jingle/>`.
+    ///
+    /// # Errors
+    /// What the IQ is answered with.
+    pub fn handle_jingle(
+        &mut self,
+        between: Between<'_>,
+        payload: &Jingle,
+        cx: &mut Context<'_>,
+    ) -> Result<(), StanzaError> {
+        let Some((id, leg)) = self.find(between, &payload.sid) else {
+            if payload.action != Action::SessionInitiate {
+                return Err(unknown_session());
+            }
+            return self.initiated(between, payload, cx);
+        };
+        self.heard(id, leg);
+        let most = self.limits.candidates;
+        let Some(call) = self.calls.get_mut(&id) else {
+            return Err(unknown_session());
+        };
+        let Some(Leg {
+            line,
+            kind: Kind::Jingle(jingle),
+            candidates,
+            ..
+        }) = call.leg(leg)
+        else {
+            return Err(unknown_session());
+        };
+        count(candidates, candidates_of(payload), most)?;
+        let line = line.clone();
+        match jingle.handle(payload) {
+            Ok(events) => {
+                if events.picked_up {
+                    self.await_answer(cx.now, id);
+                }
+                self.with(id, cx, |call, cx| {
+                    for reply in &events.replies {
+                        send(&line, What::Inform, reply, cx.out);
+                    }
+                    let mut course = Course::GoesOn;
+                    if events.picked_up {
+                        course = call.picked_up(cx, leg);
+                    }
+                    for signal in events.signals {
+                        if course != Course::GoesOn {
+                            break;
+                        }
+                        course = call.relay(cx, leg, signal);
+                    }
+                    course
+                });
+                Ok(())
+            }
+            Err(Fault::Stanza(error)) => Err(error),
+            Err(Fault::Call(ending)) => {
+                self.with(id, cx, |call, cx| call.end(cx.out, &ending));
+                Ok(())
+            }
+        }
+    }
+
+    /// A session-initiate that no announcement went before. The session is with the address it
+    /// was sent to, and clients hear no other.
+    fn initiated(
+        &mut self,
+        between: Between<'_>,
+        payload: &Jingle,
+        cx: &mut Context<'_>,
+    ) -> Result<(), StanzaError> {
+        let dialect = cx.directory.dialect(between.from);
+        let sid = payload.sid.clone();
+        let session = match Session::initiated(payload, dialect).map_err(Fault::from) {
+            Ok(session) => session,
+            Err(Fault::Stanza(error)) => return Err(error),
+            Err(Fault::Call(ending)) => {
+                // XEP-0166 §6.3.2: acknowledged, then terminated.
+                let line = Line {
+                    call: CallId(0),
+                    leg: 0,
+                    own: between.to.to_owned(),
+                    peer: between.from.clone(),
+                };
+                let mut terminate = Jingle::new(Action::SessionTerminate, sid);
+                terminate.reason = Some(ending.element());
+                send(&line, What::End, &terminate, cx.out);
+                return Ok(());
+            }
+        };
+        let mut media = Media::default();
+        session.media().iter().for_each(|kind| media.add(kind));
+        let leg = JingleLeg::calling(sid.clone(), dialect, session);
+        let offer = leg.first_offer();
+        let id = self.begin(cx.now, between, sid, media, Kind::Jingle(Box::new(leg)))?;
+        self.with(id, cx, |call, cx| {
+            if let Some(caller) = call.leg(0) {
+                between.to.clone_into(&mut caller.line.own);
+            }
+            if let Some(Signal::Offer(offer)) = offer {
+                call.offer = Some(offer);
+            }
+            let devices = devices(call, cx);
+            let course = call.ring(cx, devices);
+            if course == Course::GoesOn {
+                call.ringing(cx.out);
+            }
+            course
+        });
+        Ok(())
+    }
+
+    /// A message of XEP-0353. There is no error for a
+    /// message: what cannot be acted on is passed over.
+    pub fn handle_message(
+        &mut self,
+        between: Between<'_>,
+        message: &Message,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(&id) = self.by_parties.get(&between.parties(&message.sid)) else {
+            if let Step::Propose(kinds) = &message.step {
+                self.proposed(between, &message.sid, kinds, cx);
+            }
+            return;
+        };
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        let from = between.from;
+        let leg = call.leg_of(from);
+        let is_callee = call.callee == from.to_bare() && leg != Some(0);
+        let proposed = call.proposed;
+        if let Some(leg) = leg {
+            self.heard(id, leg);
+        }
+        match (&message.step, leg) {
+            (Step::Ringing, _) if is_callee => self.with(id, cx, |call, cx| {
+                call.ringing(cx.out);
+                Course::GoesOn
+            }),
+            // A second `<proceed/>` of the device that has the call says nothing new.
+            (Step::Proceed, None) if is_callee => {
+                self.await_answer(cx.now, id);
+                self.with(id, cx, |call, cx| call.proceeded(cx, from.clone()));
+            }
+            (Step::Reject(ending), None) if is_callee && proposed => {
+                let ending = ending_of(ending, Reason::Busy);
+                self.with(id, cx, |call, cx| call.rejected(cx.out, &ending));
+            }
+            (Step::Retract(ending), Some(0)) => {
+                let ending = ending_of(ending, Reason::Cancel);
+                self.with(id, cx, |call, cx| call.hung_up(cx, 0, &ending));
+            }
+            (Step::Finish(ending) | Step::Reject(ending), Some(leg)) => {
+                let ending = ending_of(ending, Reason::Success);
+                self.with(id, cx, |call, cx| call.hung_up(cx, leg, &ending));
+            }
+            (
+                Step::Propose(_)
+                | Step::Ringing
+                | Step::Retract(_)
+                | Step::Proceed
+                | Step::Reject(_)
+                | Step::Finish(_)
+                | Step::Accept,
+                _,
+            ) => debug!("A message out of order was passed over"),
+        }
+    }
+
+    /// A message of ours came back as an error from `from`.
+    pub fn handle_bounce(
+        &mut self,
+        from: &BareJid,
+        person: &BareJid,
+        message: &Message,
+        cx: &mut Context<'_>,
+    ) {
+        let parties = (person.clone(), from.clone(), message.sid.clone());
+        if let (Some(&id), Step::Propose(_)) = (self.by_parties.get(&parties), &message.step) {
+            self.with(id, cx, |call, cx| call.bounced(cx.out));
+        }
+    }
+
+    fn proposed(
+        &mut self,
+        between: Between<'_>,
+        sid: &Sid,
+        kinds: &[String],
+        cx: &mut Context<'_>,
+    ) {
+        let mut media = Media::default();
+        kinds.iter().for_each(|kind| media.add(kind));
+        let leg = JingleLeg::proposing(sid.clone(), cx.directory.dialect(between.from));
+        match self.begin(
+            cx.now,
+            between,
+            sid.clone(),
+            media,
+            Kind::Jingle(Box::new(leg)),
+        ) {
+            Ok(id) => self.with(id, cx, |call, cx| {
+                let devices = devices(call, cx);
+                call.ring(cx, devices)
+            }),
+            Err(_) => {
+                if let Ok(own) = self.own_address(between.person) {
+                    let step = Step::Reject(Ending::from(Reason::Busy).element().into());
+                    send_message(&own, between.from.as_str(), sid, step, cx.out);
+                }
+            }
+        }
+    }
+}
+
+impl Call {
+    /// Whether the side that the leg is joined to can be offered a change.
+    fn can_renegotiate(&mut self, leg: usize) -> bool {
+        match self.other(leg).and_then(|other| self.leg(other)) {
+            Some(other) => matches!(other.kind, Kind::Web(_)),
+            // Out of order rather than not implemented: let the leg say so.
+            None => true,
+        }
+    }
+}
+
+/// The devices that can ring, without the caller's own.
+fn devices(call: &Call, cx: &Context<'_>) -> super::Devices {
+    let mut devices = cx.directory.devices(&call.callee, call.media);
+    if let Some(caller) = call.legs.first().and_then(Option::as_ref) {
+        devices.web.retain(|device| *device != caller.line.peer);
+        devices.direct = devices.direct.filter(|device| *device != caller.line.peer);
+    }
+    devices
+}
+
+/// The kinds of the sections that are not rejected.
+fn media_of(sdp: &crate::sdp::Session) -> Media {
+    let mut media = Media::default();
+    for section in sdp.media.iter().filter(|section| !section.is_rejected()) {
+        media.add(section.kind.as_str());
+    }
+    media
+}
+
+fn candidates_of(payload: &Jingle) -> usize {
+    payload
+        .contents
+        .iter()
+        .map(|content| match &content.transport {
+            Some(Transport::Ice(ice)) => ice.candidates.len(),
+            Some(Transport::Unknown(_)) | None => 0,
+        })
+        .sum()
+}
+
+fn count(candidates: &mut usize, more: usize, most: usize) -> Result<(), StanzaError> {
+    if *candidates + more > most {
+        return Err(StanzaError::new(ErrorKind::Wait, "policy-violation")
+            .with_text(format!("more than {most} candidates in one call")));
+    }
+    *candidates += more;
+    Ok(())
+}
+
+fn ending_of(ending: &MessageEnding, default: Reason) -> Ending {
+    ending
+        .reason
+        .as_ref()
+        .map_or_else(|| default.into(), Ending::from)
+}

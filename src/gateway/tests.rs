@@ -1,1 +1,0 @@
-//! The gateway as its peers see it, in virtual time.
