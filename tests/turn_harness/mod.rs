@@ -99,15 +99,7 @@ impl World {
     /// A client sends a datagram; everything that is sent because of it.
     pub fn datagram(&mut self, client: SocketAddr, bytes: &[u8]) -> Vec<Sent> {
         self.buffer[HEADROOM..][..bytes.len()].copy_from_slice(bytes);
-        let five_tuple = FiveTuple {
-            client,
-            server: if client.is_ipv4() {
-                server()
-            } else {
-                server6()
-            },
-            transport: Transport::Udp,
-        };
+        let five_tuple = five_tuple(client);
         let verdict =
             self.server
                 .handle_datagram(self.now, five_tuple, &mut self.buffer, bytes.len());
@@ -147,6 +139,13 @@ impl World {
 
     pub fn drop_allocations(&mut self, username: &str) {
         self.server.drop_allocations(self.now, username);
+        self.drain();
+    }
+
+    /// The connection of a client breaks.
+    pub fn disconnect(&mut self, client: SocketAddr) {
+        let five_tuple = five_tuple(client);
+        self.server.handle_disconnect(self.now, &five_tuple);
         self.drain();
     }
 
@@ -507,6 +506,18 @@ pub fn on_channel(sent: &[Sent]) -> (SocketAddr, u16, Vec<u8>) {
 
 pub fn at(address: &str) -> SocketAddr {
     address.parse().unwrap_or_else(|_| panic!("{address}"))
+}
+
+fn five_tuple(client: SocketAddr) -> FiveTuple {
+    FiveTuple {
+        client,
+        server: if client.is_ipv4() {
+            server()
+        } else {
+            server6()
+        },
+        transport: Transport::Udp,
+    }
 }
 
 fn server() -> SocketAddr {

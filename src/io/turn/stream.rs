@@ -251,3 +251,116 @@ const UNSENT: usize = 256 * 1024;
 
 /// Capacity that is kept between messages.
 const KEPT: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::turn::Transport;
+
+    /// A stream of a client that has just come, and the client's end.
+    fn stream(now: Instant) -> (Stream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, from) = listener.accept().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let five_tuple = FiveTuple {
+            client: from,
+            server: listener.local_addr().unwrap(),
+            transport: Transport::Tcp,
+        };
+        (Stream::new(now, socket, five_tuple, None).unwrap(), client)
+    }
+
+    /// What the client sends is read; the number of messages in it.
+    fn sends(stream: &mut Stream, client: &mut TcpStream, now: Instant, bytes: &[u8]) -> usize {
+        client.write_all(bytes).unwrap();
+        let mut space = [0; 1000];
+        stream.socket.set_nonblocking(false).unwrap();
+        stream.read(&mut space).unwrap();
+        stream.socket.set_nonblocking(true).unwrap();
+        std::iter::from_fn(|| stream.next_frame(now, &mut space).unwrap()).count()
+    }
+
+    const MESSAGE: &[u8] = &[0x40, 0, 0, 1, 7, 0, 0, 0];
+
+    #[test]
+    fn who_sends_nothing_is_overdue_soon() {
+        let now = Instant::now();
+        let (stream, _client) = stream(now);
+        assert!(!stream.is_overdue(now + OPENING - Duration::from_secs(1)));
+        assert!(stream.is_overdue(now + OPENING));
+    }
+
+    #[test]
+    fn bytes_that_complete_no_message_buy_no_time() {
+        let now = Instant::now();
+        let (mut stream, mut client) = stream(now);
+        for (second, byte) in (1..).zip(&MESSAGE[..5]) {
+            let now = now + Duration::from_secs(second);
+            assert_eq!(sends(&mut stream, &mut client, now, &[*byte]), 0);
+        }
+        assert!(stream.is_overdue(now + OPENING));
+    }
+
+    #[test]
+    fn messages_buy_time_until_there_is_an_allocation() {
+        let now = Instant::now();
+        let (mut stream, mut client) = stream(now);
+        assert_eq!(sends(&mut stream, &mut client, now, MESSAGE), 1);
+        assert!(!stream.is_overdue(now + OPENING));
+        assert!(stream.is_overdue(now + IDLE));
+        stream.set_has_allocation(now, true);
+        let later = now + IDLE * 100;
+        assert!(!stream.is_overdue(later));
+        stream.set_has_allocation(later, false);
+        assert!(!stream.is_overdue(later));
+        assert!(stream.is_overdue(later + IDLE));
+    }
+
+    #[test]
+    fn a_message_left_incomplete_ends_even_who_has_an_allocation() {
+        let now = Instant::now();
+        let (mut stream, mut client) = stream(now);
+        stream.set_has_allocation(now, true);
+        assert_eq!(sends(&mut stream, &mut client, now, &MESSAGE[..5]), 0);
+        let later = now + STUCK - Duration::from_secs(1);
+        assert_eq!(sends(&mut stream, &mut client, later, &MESSAGE[5..6]), 0);
+        assert!(!stream.is_overdue(later));
+        assert!(stream.is_overdue(now + STUCK));
+        let rest = &MESSAGE[6..];
+        assert_eq!(sends(&mut stream, &mut client, now + STUCK, rest), 1);
+        assert_eq!(sends(&mut stream, &mut client, now + STUCK, MESSAGE), 1);
+        assert!(!stream.is_overdue(now + STUCK * 2));
+    }
+
+    #[test]
+    fn who_takes_nothing_loses_whole_messages_and_then_the_connection() {
+        let now = Instant::now();
+        let (mut stream, mut client) = stream(now);
+        stream.set_has_allocation(now, true);
+        let message = [&[0x40, 0, 0x75, 0x30][..], &[5; 30_000]].concat();
+        let mut queued = 0;
+        while stream.push(&message) {
+            queued += 1;
+            stream.flush(now).unwrap();
+        }
+        assert!(stream.is_waiting());
+        let later = now + STUCK;
+        stream.flush(later).unwrap();
+        assert!(stream.is_overdue(later));
+        // Taking some of it is a sign of life, and what comes is whole.
+        client.set_nonblocking(true).unwrap();
+        let mut taken = Vec::new();
+        while taken.len() < queued * message.len() {
+            let mut space = vec![0; 1 << 16];
+            if let Ok(length) = client.read(&mut space) {
+                taken.extend_from_slice(&space[..length]);
+            }
+            stream.flush(later).unwrap();
+        }
+        assert!(!stream.is_overdue(later + STUCK));
+        assert!(taken.chunks(message.len()).all(|it| it == message));
+    }
+}
