@@ -86,7 +86,7 @@ fn what_is_not_tls_ends_the_connection() {
 #[test]
 fn half_open_handshakes_make_room_for_others() {
     let files = Files::new();
-    let service = service(&files, "handshakes = 4");
+    let service = service(&files, "handshakes = 4\nworkers = 1");
     let address = service.listening()[0].address;
     let mut half_open: Vec<_> = (0..20)
         .map(|_| TcpStream::connect(address).unwrap())

@@ -14,6 +14,7 @@ use super::{
     policy::is_tunnel,
     requests::{Refusal, lifetime, typed},
     server::{DEFAULT_LIFETIME, REPLY, RESERVATION},
+    shared::Common,
 };
 use crate::stun::{Attribute, AttributeType, Family, Message, Writer};
 
@@ -83,6 +84,8 @@ impl Server {
         }
         let wanted = self.wanted(message)?;
         let user = self
+            .shared
+            .common()
             .quotas
             .take(now, identity.person, five_tuple.client.ip())
             .ok_or(Refusal::Quota)?;
@@ -135,6 +138,7 @@ impl Server {
                 relay.state = RelayState::Open;
                 self.table.set_relay(id, relay);
                 self.table.publish(id, relay.address);
+                self.shared.publish(relay.address, self.number, id);
             }
             Err(OpenError::InUse) if attempts < ATTEMPTS && self.reopen(now, id, attempts) => {
                 return None;
@@ -153,7 +157,7 @@ impl Server {
         }
         if let Some(allocation) = self.table.remove(index) {
             let client = allocation.five_tuple.client.ip();
-            self.quotas.give(allocation.user, client);
+            self.shared.common().quotas.give(allocation.user, client);
             if let Some(end) = end.filter(|_| allocation.pending.is_none()) {
                 self.outputs.push_back(Output::Ended(Box::new(Ended {
                     client: allocation.five_tuple,
@@ -190,10 +194,11 @@ impl Server {
             }
             self.close(now, id, End::Expired);
         }
-        while let Some((_, token)) = self.reservation_ends.pop_front_if(|(at, _)| *at <= now) {
-            if let Some(reservation) = self.reservations.remove(&token) {
-                self.quotas.release(reservation.user);
-                self.give_port(now, reservation.side, reservation.port);
+        let common = &mut *self.shared.common();
+        while let Some((_, token)) = common.reservation_ends.pop_front_if(|(at, _)| *at <= now) {
+            if let Some(reservation) = common.reservations.remove(&token) {
+                common.quotas.release(reservation.user);
+                common.give_port(now, reservation.side, reservation.port);
             }
         }
     }
@@ -248,7 +253,7 @@ impl Server {
             Some(_) => Parity::Even,
             None => Parity::Any,
         };
-        let reserved = token.map(|token| self.reservations.get(&token));
+        let reserved = token.map(|token| self.shared.common().reservations.get(&token).copied());
         let sides = match (reserved, requested, additional) {
             (Some(None), ..) => return Err(Refusal::Capacity),
             (Some(Some(reservation)), ..) => [Some(reservation.side), None],
@@ -291,20 +296,23 @@ impl Server {
             .at(index)
             .and_then(|it| it.pending)
             .map(|it| it.parity);
-        let reservation = token.and_then(|token| self.reservations.remove(&token));
+        let mut common = self.shared.common();
+        let reservation = token.and_then(|token| common.reservations.remove(&token));
         if let Some(reservation) = reservation {
-            self.quotas.release(reservation.user);
+            common.quotas.release(reservation.user);
         }
-        let Some(relays) = self.relays.at_mut(side) else {
+        let (Some(relays), Some(ports)) = (self.relays.at(side), common.ports.at_mut(side)) else {
+            drop(common);
             self.note_failure(index, side, 440);
             return Err(());
         };
         let port = match (reservation, parity) {
             (Some(reservation), _) => Some(reservation.port),
-            (None, Some(Parity::Even)) => relays.ports.take_even(now, &mut self.rng, false),
-            (None, Some(Parity::Pair)) => relays.ports.take_even(now, &mut self.rng, true),
-            (None, _) => relays.ports.take(now, &mut self.rng),
+            (None, Some(Parity::Even)) => ports.take_even(now, &mut self.rng, false),
+            (None, Some(Parity::Pair)) => ports.take_even(now, &mut self.rng, true),
+            (None, _) => ports.take(now, &mut self.rng),
         };
+        drop(common);
         let Some(port) = port else {
             self.note_failure(index, side, 508);
             return Err(());
@@ -403,14 +411,17 @@ impl Server {
             return;
         };
         let (side, port) = (Side::of(relay.address.ip()), relay.address.port() + 1);
-        if !self.quotas.reserve_again(user) {
-            self.give_port(now, side, port);
+        let mut common = self.shared.common();
+        if !common.quotas.reserve_again(user) {
+            common.give_port(now, side, port);
             return;
         }
         let token: [u8; 8] = self.rng.random();
-        self.reservations
-            .insert(token, Reservation { side, port, user });
-        self.reservation_ends.push_back((now + RESERVATION, token));
+        let reservation = Reservation { side, port, user };
+        common.reservations.insert(token, reservation);
+        let end = (now + RESERVATION, token);
+        common.reservation_ends.push_back(end);
+        drop(common);
         if let Some(allocation) = self.table.at_mut(index) {
             allocation.token = Some(token);
         }
@@ -420,21 +431,27 @@ impl Server {
     fn take_relay(&mut self, now: Instant, id: RelayId) -> Option<Relay> {
         let parity = self.table.at(id.index)?.pending.map(|it| it.parity);
         let relay = self.table.take_relay(id)?;
-        self.give_port(now, id.side, relay.address.port());
+        if relay.state == RelayState::Open {
+            self.shared.withdraw(relay.address);
+        }
+        let mut common = self.shared.common();
+        common.give_port(now, id.side, relay.address.port());
         match relay.state {
             RelayState::Open => self.outputs.push_back(Output::CloseRelay { relay: id }),
             // The odd port of a pair was taken along with the even one.
             RelayState::Opening { .. } if parity == Some(Parity::Pair) => {
-                self.give_port(now, id.side, relay.address.port() + 1);
+                common.give_port(now, id.side, relay.address.port() + 1);
             }
             RelayState::Opening { .. } => {}
         }
         Some(relay)
     }
+}
 
+impl Common {
     fn give_port(&mut self, now: Instant, side: Side, port: u16) {
-        if let Some(relays) = self.relays.at_mut(side) {
-            relays.ports.give(now, port);
+        if let Some(ports) = self.ports.at_mut(side) {
+            ports.give(now, port);
         }
     }
 }

@@ -61,7 +61,7 @@ pub struct Config {
     pub connections: usize,
     /// TLS handshakes under way.
     pub handshakes: usize,
-    /// Threads; 0 = one per core. So far there is one, whatever it says.
+    /// Threads; 0 = one per core.
     pub workers: usize,
 }
 

@@ -1,5 +1,7 @@
 //! What the server counts, for metrics.
 
+use std::ops::AddAssign;
+
 use super::Transport;
 
 /// Plain numbers: one engine runs in one thread, and whoever publishes them takes a copy.
@@ -292,4 +294,77 @@ pub struct AuthFailures {
     pub unknown_user: u64,
     /// 401: the integrity attribute is wrong.
     pub wrong_password: u64,
+}
+
+impl AddAssign for Counters {
+    fn add_assign(&mut self, other: Self) {
+        self.allocations += other.allocations;
+        self.allocations_made += other.allocations_made;
+        self.requests += other.requests;
+        self.requests_refused += other.requests_refused;
+        self.refused += other.refused;
+        self.up += other.up;
+        self.down += other.down;
+        self.short_cut += other.short_cut;
+        self.from_clients += other.from_clients;
+        self.to_clients += other.to_clients;
+        self.dropped += other.dropped;
+        self.auth += other.auth;
+    }
+}
+
+impl AddAssign for Traffic {
+    fn add_assign(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+    }
+}
+
+impl AddAssign for ByTransport {
+    fn add_assign(&mut self, other: Self) {
+        self.udp += other.udp;
+        self.tcp += other.tcp;
+        self.tls += other.tls;
+    }
+}
+
+impl AddAssign for Refusals {
+    fn add_assign(&mut self, other: Self) {
+        self.bad_request += other.bad_request;
+        self.forbidden += other.forbidden;
+        self.unknown_attribute += other.unknown_attribute;
+        self.mismatch += other.mismatch;
+        self.family += other.family;
+        self.wrong_credentials += other.wrong_credentials;
+        self.transport += other.transport;
+        self.peer_family += other.peer_family;
+        self.quota += other.quota;
+        self.capacity += other.capacity;
+    }
+}
+
+impl AddAssign for Drops {
+    fn add_assign(&mut self, other: Self) {
+        self.bandwidth += other.bandwidth;
+        self.channel += other.channel;
+        self.congestion += other.congestion;
+        self.denied += other.denied;
+        self.malformed += other.malformed;
+        self.no_allocation += other.no_allocation;
+        self.no_permission += other.no_permission;
+        self.replies += other.replies;
+        self.size += other.size;
+        self.unsent += other.unsent;
+    }
+}
+
+impl AddAssign for AuthFailures {
+    fn add_assign(&mut self, other: Self) {
+        self.challenged += other.challenged;
+        self.bad_request += other.bad_request;
+        self.expired += other.expired;
+        self.stale_nonce += other.stale_nonce;
+        self.unknown_user += other.unknown_user;
+        self.wrong_password += other.wrong_password;
+    }
 }

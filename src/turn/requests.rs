@@ -228,7 +228,7 @@ impl Server {
     fn may_be_permitted(&self, peer: SocketAddr) -> bool {
         self.policy.admits_address(peer.ip())
             || (self.is_relay_address(peer) && is_global(peer.ip()))
-            || self.table.relay_at(peer).is_some()
+            || self.target_at(peer).is_some()
     }
 
     /// Whether a channel may be bound to this address and port.
@@ -238,7 +238,7 @@ impl Server {
                 && is_global(peer.ip())
                 && self.config.ports.contains(peer.port())
                 && !self.policy.is_listener(peer))
-            || self.table.relay_at(peer).is_some()
+            || self.target_at(peer).is_some()
     }
 
     pub(super) fn is_relay_address(&self, peer: SocketAddr) -> bool {

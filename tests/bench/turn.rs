@@ -15,6 +15,7 @@
 )]
 
 #[path = "../../src/io/turn/batch.rs"]
+#[allow(dead_code, reason = "its tests are run where it belongs")]
 mod batch;
 
 use std::{

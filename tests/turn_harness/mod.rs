@@ -13,6 +13,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -23,8 +24,8 @@ use campana::{
         Method, TransactionId, Writer,
     },
     turn::{
-        Config, Ended, FiveTuple, HEADROOM, OpenError, Output, RelayId, Server, Site, TAILROOM,
-        Transport, Verdict,
+        Config, Ended, FiveTuple, HEADROOM, OpenError, Output, RelayId, Server, Shared, Site,
+        TAILROOM, Transport, Verdict,
     },
 };
 
@@ -56,6 +57,13 @@ pub enum Sent {
         peer: SocketAddr,
         bytes: Vec<u8>,
     },
+    /// To another engine.
+    ToEngine {
+        engine: usize,
+        relay: RelayId,
+        from: SocketAddr,
+        bytes: Vec<u8>,
+    },
 }
 
 impl World {
@@ -70,16 +78,42 @@ impl World {
         Self::with_secrets(&config, Secrets::new(Secret::new(SECRET)))
     }
 
+    /// Two engines with quotas and ports in common.
+    pub fn two(lines: &str) -> [Self; 2] {
+        let relay = "relay_address = ['203.0.113.7', '2001:db8::7']";
+        let config = format!("realm = 'example.org'\n{relay}\n{lines}");
+        let config: Config = toml::from_str(&config).unwrap();
+        let now = Instant::now();
+        let shared = Arc::new(Shared::new(&config, 2, now, [8; 32]));
+        [0, 1].map(|number| {
+            let secrets = Secrets::new(Secret::new(SECRET));
+            Self::in_common(&config, secrets, now, Arc::clone(&shared), number)
+        })
+    }
+
     pub fn with_secrets(config: &str, secrets: Secrets) -> Self {
         let config: Config = toml::from_str(config).unwrap();
+        let now = Instant::now();
+        let shared = Arc::new(Shared::new(&config, 1, now, [8; 32]));
+        Self::in_common(&config, secrets, now, shared, 0)
+    }
+
+    fn in_common(
+        config: &Config,
+        secrets: Secrets,
+        now: Instant,
+        shared: Arc<Shared>,
+        number: usize,
+    ) -> Self {
         assert_eq!(config.problems(), []);
         let site = Site {
             listening: vec![server(), server6()],
             own: ["10.0.0.7".parse().unwrap()].into(),
         };
-        let now = Instant::now();
+        let seed = [7; 32];
+        let server = Server::one_of_many(config, secrets, site, now, UNIX, seed, shared, number);
         Self {
-            server: Server::new(&config, secrets, site, now, UNIX, [7; 32]),
+            server,
             now,
             relays: HashMap::new(),
             failures: VecDeque::new(),
@@ -117,6 +151,16 @@ impl World {
         let verdict =
             self.server
                 .handle_peer_datagram(self.now, id, peer, &mut self.buffer, bytes.len());
+        self.done(verdict, None)
+    }
+
+    /// Another engine hands on what one of its clients sent.
+    pub fn forwarded(&mut self, relay: RelayId, from: SocketAddr, bytes: &[u8]) -> Vec<Sent> {
+        self.buffer[HEADROOM..][..bytes.len()].copy_from_slice(bytes);
+        let buffer = &mut self.buffer;
+        let verdict = self
+            .server
+            .handle_forwarded(self.now, relay, from, buffer, bytes.len());
         self.done(verdict, None)
     }
 
@@ -191,6 +235,17 @@ impl World {
     fn sent(&self, verdict: Verdict, origin: Option<SocketAddr>) -> Option<Sent> {
         match verdict {
             Verdict::Drop => None,
+            Verdict::Forward {
+                engine,
+                relay,
+                from,
+                range,
+            } => Some(Sent::ToEngine {
+                engine,
+                relay,
+                from,
+                bytes: self.buffer[range].to_vec(),
+            }),
             Verdict::Reply(range) => Some(Sent::ToClient {
                 client: origin.expect("a reply has an origin"),
                 bytes: self.buffer[range].to_vec(),

@@ -6,6 +6,7 @@
 
 mod addresses;
 mod batch;
+mod mailbox;
 mod outbox;
 mod pace;
 mod share;
@@ -17,24 +18,21 @@ mod worker;
 use std::{
     io,
     net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
-    os::fd::OwnedFd,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
+use mailbox::{Command, Mailbox};
 use rand::RngExt;
-use rustix::{
-    event::EventfdFlags,
-    process::{Resource, Rlimit, getrlimit, setrlimit},
-};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use socket2::{Domain, Protocol, Socket, Type};
 
 pub use tls::CertificateError;
 
 use crate::{
     credentials::Secrets,
-    turn::{Config, Counters, Listen, Problem, Server, Site, Transport},
+    turn::{Config, Counters, Listen, Problem, Server, Shared, Site, Transport},
 };
 
 /// Binds the listeners and starts serving.
@@ -62,30 +60,17 @@ pub fn start(config: &Config, secrets: Secrets) -> Result<Service, Error> {
         // Any port will do: this only asks whether the address is ours.
         bind(SocketAddr::new(address, 0)).map_err(|source| Error::Relay { address, source })?;
     }
+    let count = match config.workers {
+        0 => thread::available_parallelism().map_or(1, Into::into),
+        count => count,
+    };
     let mut listening = Vec::new();
-    let mut listeners = Vec::new();
-    let mut acceptors = Vec::new();
+    let mut sockets: Vec<Sockets> = (0..count).map(|_| Sockets::default()).collect();
     for listen in &config.listen {
-        let failed = |source| Error::Listen {
+        let address = sockets_for(*listen, &mut sockets).map_err(|source| Error::Listen {
             listen: *listen,
             source,
-        };
-        let address = match listen.transport {
-            Transport::Udp => {
-                let socket = bind(listen.address).map_err(failed)?;
-                // All clients come in here; what the system does not grant is no reason to fail.
-                let _ = SockRef::from(&socket).set_recv_buffer_size(LISTENER_BUFFER);
-                let address = socket.local_addr().map_err(failed)?;
-                listeners.push(worker::Listener::new(socket).map_err(failed)?);
-                address
-            }
-            transport @ (Transport::Tcp | Transport::Tls) => {
-                let socket = bind_tcp(listen.address).map_err(failed)?;
-                let address = socket.local_addr().map_err(failed)?;
-                acceptors.push(worker::Acceptor { socket, transport });
-                address
-            }
-        };
+        })?;
         listening.push(Listen {
             transport: listen.transport,
             address,
@@ -95,37 +80,104 @@ pub fn start(config: &Config, secrets: Secrets) -> Result<Service, Error> {
         listening: listening.iter().map(|it| it.address).collect(),
         own: addresses::own(),
     };
-    let seed = rand::rng().random();
-    let server = Server::new(config, secrets, site, Instant::now(), unix(), seed);
-    let wake = rustix::event::eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC);
-    let wake = Arc::new(wake.map_err(|error| Error::Thread(error.into()))?);
-    let (commands, inbox) = mpsc::channel();
-    let counters = Arc::new(Mutex::new(Counters::default()));
-    let worker = worker::Start {
-        server,
-        listeners,
-        acceptors,
-        certificates: certificates.clone(),
-        limits: streams::Limits {
-            connections: config.connections,
-            handshakes: config.handshakes,
-        },
-        inbox,
-        wake: Arc::clone(&wake),
-        counters: Arc::clone(&counters),
-    };
-    let thread = thread::Builder::new()
-        .name("turn".into())
-        .spawn(move || worker::run(worker))
-        .map_err(Error::Thread)?;
-    Ok(Service {
+    let shared = Shared::new(config, count, Instant::now(), rand::rng().random());
+    let shared = Arc::new(shared);
+    let boxes: io::Result<Vec<_>> = (0..count).map(|_| mailbox::mailbox()).collect();
+    let (mailboxes, inboxes): (Vec<_>, Vec<_>) = boxes.map_err(Error::Thread)?.into_iter().unzip();
+    let mut service = Service {
         listening,
         certificates,
-        commands,
-        wake,
-        counters,
-        thread: Some(thread),
-    })
+        threads: Vec::new(),
+    };
+    let workers = sockets.into_iter().zip(inboxes).zip(&mailboxes);
+    for (number, ((sockets, inbox), mailbox)) in workers.enumerate() {
+        let counters = Arc::new(Mutex::new(Counters::default()));
+        let worker = worker::Start {
+            server: Server::one_of_many(
+                config,
+                secrets.clone(),
+                site.clone(),
+                Instant::now(),
+                unix(),
+                rand::rng().random(),
+                Arc::clone(&shared),
+                number,
+            ),
+            listeners: sockets.listeners,
+            acceptors: sockets.acceptors,
+            certificates: service.certificates.clone(),
+            limits: streams::Limits {
+                connections: config.connections.div_ceil(count),
+                handshakes: config.handshakes.div_ceil(count),
+            },
+            inbox,
+            mailboxes: mailboxes.clone(),
+            counters: Arc::clone(&counters),
+        };
+        let handle = thread::Builder::new()
+            .name(format!("turn-{number}"))
+            .spawn(move || worker::run(worker))
+            .map_err(Error::Thread)?;
+        service.threads.push(Thread {
+            mailbox: mailbox.clone(),
+            counters,
+            handle: Some(handle),
+        });
+    }
+    Ok(service)
+}
+
+/// What one thread listens on.
+#[derive(Default)]
+struct Sockets {
+    listeners: Vec<worker::Listener>,
+    acceptors: Vec<worker::Acceptor>,
+}
+
+/// Binds one listener for each thread; the kernel spreads the clients over them, each always to the
+/// same. Answers the address, with the port if that was any.
+fn sockets_for(listen: Listen, threads: &mut [Sockets]) -> io::Result<SocketAddr> {
+    let Listen {
+        transport,
+        mut address,
+    } = listen;
+    let together = threads.len() > 1;
+    let (kind, protocol) = match transport {
+        Transport::Udp => (Type::DGRAM, Protocol::UDP),
+        Transport::Tcp | Transport::Tls => (Type::STREAM, Protocol::TCP),
+    };
+    if together {
+        // Alone first: sockets that share a port would share it with another process, too.
+        let alone = open(address, kind, protocol)?;
+        // Else connections of the last run would keep the next one from listening.
+        alone.set_reuse_address(transport != Transport::Udp)?;
+        alone.bind(&address.into())?;
+        if transport != Transport::Udp {
+            alone.listen(1)?;
+        }
+    }
+    for thread in threads {
+        let socket = open(address, kind, protocol)?;
+        socket.set_reuse_port(together)?;
+        if transport == Transport::Udp {
+            // All clients come in here; what the system does not grant is no reason to fail.
+            let _ = socket.set_recv_buffer_size(LISTENER_BUFFER);
+            socket.bind(&address.into())?;
+            let listener = worker::Listener::new(socket.into())?;
+            address = listener.address();
+            thread.listeners.push(listener);
+        } else {
+            socket.set_reuse_address(true)?;
+            socket.bind(&address.into())?;
+            socket.listen(BACKLOG)?;
+            let socket = TcpListener::from(socket);
+            address = socket.local_addr()?;
+            thread
+                .acceptors
+                .push(worker::Acceptor { socket, transport });
+        }
+    }
+    Ok(address)
 }
 
 /// A running server. Dropping it stops it, too, without waiting.
@@ -133,12 +185,15 @@ pub fn start(config: &Config, secrets: Secrets) -> Result<Service, Error> {
 pub struct Service {
     listening: Vec<Listen>,
     certificates: Option<Arc<tls::Certificates>>,
-    commands: mpsc::Sender<Command>,
-    /// Written to when there is a command.
-    wake: Arc<OwnedFd>,
+    threads: Vec<Thread>,
+}
+
+#[derive(Debug)]
+struct Thread {
+    mailbox: Mailbox,
     counters: Arc<Mutex<Counters>>,
     /// Until it is waited for.
-    thread: Option<thread::JoinHandle<()>>,
+    handle: Option<thread::JoinHandle<()>>,
 }
 
 impl Service {
@@ -150,7 +205,10 @@ impl Service {
 
     /// Ends all allocations of a user name, as at hang-up.
     pub fn drop_allocations(&self, username: &str) {
-        self.command(Command::DropAllocations(username.into()));
+        for thread in &self.threads {
+            let command = Command::DropAllocations(username.into());
+            thread.mailbox.command(command);
+        }
     }
 
     /// Reads `turn.certificate` and `turn.key` again, for TLS connections that come from now on.
@@ -165,38 +223,53 @@ impl Service {
     /// What was counted, not older than a second.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        *self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut sum = Counters::default();
+        for thread in &self.threads {
+            sum += *thread
+                .counters
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        sum
     }
 
-    /// Whether the thread still runs, as it should until [`Service::stop`].
+    /// Whether the threads still run, as they should until [`Service::stop`].
     #[must_use]
     pub fn is_running(&self) -> bool {
-        self.thread.as_ref().is_some_and(|it| !it.is_finished())
+        let runs = |it: &thread::JoinHandle<()>| !it.is_finished();
+        self.threads
+            .iter()
+            .all(|thread| thread.handle.as_ref().is_some_and(runs))
     }
 
     /// Closes all sockets, waits until that is done, and answers what was counted to the end.
     pub async fn stop(mut self) -> Counters {
-        self.command(Command::Stop);
-        if let Some(thread) = self.thread.take() {
-            let joined = tokio::task::spawn_blocking(|| thread.join()).await;
-            if !matches!(joined, Ok(Ok(()))) {
-                tracing::error!("The TURN thread ended with a panic");
-            }
+        self.tell_to_stop();
+        let handles: Vec<_> = self
+            .threads
+            .iter_mut()
+            .filter_map(|it| it.handle.take())
+            .collect();
+        let joined = tokio::task::spawn_blocking(|| {
+            let ends = handles.into_iter().map(thread::JoinHandle::join);
+            ends.filter(Result::is_err).count()
+        });
+        if !matches!(joined.await, Ok(0)) {
+            tracing::error!("A TURN thread ended with a panic");
         }
         self.counters()
     }
 
-    fn command(&self, command: Command) {
-        // A thread that is gone has nothing left to do.
-        if self.commands.send(command).is_ok() {
-            let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
+    fn tell_to_stop(&self) {
+        for thread in &self.threads {
+            thread.mailbox.command(Command::Stop);
         }
     }
 }
 
 impl Drop for Service {
     fn drop(&mut self) {
-        self.command(Command::Stop);
+        self.tell_to_stop();
     }
 }
 
@@ -234,12 +307,6 @@ pub enum Error {
     Thread(io::Error),
 }
 
-#[derive(Debug)]
-enum Command {
-    DropAllocations(String),
-    Stop,
-}
-
 /// A non-blocking UDP socket for one address family only.
 fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = open(address, Type::DGRAM, Protocol::UDP)?;
@@ -247,16 +314,7 @@ fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// A non-blocking TCP listener for one address family only.
-fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = open(address, Type::STREAM, Protocol::TCP)?;
-    // Else connections of the last run would keep the next one from listening.
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
+/// A non-blocking socket for one address family only.
 fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
     let kind = kind.nonblocking();
     let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;

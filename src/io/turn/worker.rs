@@ -16,9 +16,10 @@ use rustix::event::{
 use socket2::{SockRef, TcpKeepalive};
 
 use super::{
-    Command, addresses,
+    addresses,
     batch::{self, Receiver},
     bind,
+    mailbox::{Command, Forwarded, Inbox, Mailbox},
     outbox::{Flow, Outbox},
     pace::Pacer,
     share::Share,
@@ -39,8 +40,9 @@ pub(super) struct Start {
     pub(super) acceptors: Vec<Acceptor>,
     pub(super) certificates: Option<Arc<Certificates>>,
     pub(super) limits: Limits,
-    pub(super) inbox: mpsc::Receiver<Command>,
-    pub(super) wake: Arc<OwnedFd>,
+    pub(super) inbox: Inbox,
+    /// Of all threads, in the order of their numbers.
+    pub(super) mailboxes: Vec<Mailbox>,
     pub(super) counters: Arc<Mutex<Counters>>,
 }
 
@@ -65,6 +67,10 @@ impl Listener {
             address,
             share: Share::new(BATCH),
         })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Whether a client that talks to this address talks to this listener.
@@ -145,8 +151,7 @@ struct Worker {
     certificates: Option<Arc<Certificates>>,
     /// No file descriptors were left; a second later there may be.
     is_deaf: bool,
-    inbox: mpsc::Receiver<Command>,
-    wake: Arc<OwnedFd>,
+    inbox: Inbox,
     deadline: Option<Instant>,
     pacer: Pacer,
 }
@@ -158,8 +163,11 @@ struct Exits {
     listeners: Vec<Listener>,
     relays: Vec<Option<Relay>>,
     streams: Streams,
-    /// Messages that a slow TCP client had no room for.
+    /// Messages that a slow TCP client, or a busy thread, had no room for.
     congested: u64,
+    mailboxes: Vec<Mailbox>,
+    /// Which of those got something in this round.
+    to_wake: Vec<bool>,
 }
 
 struct Relay {
@@ -179,7 +187,7 @@ enum Origin {
 impl Worker {
     fn new(start: Start) -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        watch(epoll.as_fd(), start.wake.as_fd(), Token::Wake)?;
+        watch(epoll.as_fd(), &start.inbox, Token::Wake)?;
         for (index, listener) in start.listeners.iter().enumerate() {
             watch(epoll.as_fd(), &listener.socket, Token::Listener(index))?;
         }
@@ -192,6 +200,8 @@ impl Worker {
                 relays: Vec::new(),
                 streams: Streams::new(start.limits),
                 congested: 0,
+                to_wake: vec![false; start.mailboxes.len()],
+                mailboxes: start.mailboxes,
             },
             receiver: Receiver::new(BATCH, HEADROOM, TAILROOM),
             buffer: vec![0; HEADROOM + MESSAGE + TAILROOM],
@@ -199,7 +209,6 @@ impl Worker {
             certificates: start.certificates,
             is_deaf: true,
             inbox: start.inbox,
-            wake: start.wake,
             deadline: None,
             pacer: Pacer::new(Instant::now()),
         };
@@ -224,9 +233,11 @@ impl Worker {
                     Token::Stream(index) => self.stream(now, index, &mut handshakes),
                     Token::Acceptor(index) => self.accept(now, index),
                     Token::Wake => {
+                        self.inbox.is_read();
                         if self.commands(now) {
                             return Ok(());
                         }
+                        moved += self.forwarded(now);
                     }
                 }
             }
@@ -453,9 +464,8 @@ impl Worker {
 
     /// Answers whether the server is to stop.
     fn commands(&mut self, now: Instant) -> bool {
-        let _ = rustix::io::read(&self.wake, &mut [0; 8]);
         loop {
-            match self.inbox.try_recv() {
+            match self.inbox.commands.try_recv() {
                 Ok(Command::DropAllocations(username)) => {
                     self.server.drop_allocations(now, &username);
                     self.drain(now);
@@ -464,6 +474,24 @@ impl Worker {
                 Err(mpsc::TryRecvError::Empty) => return false,
             }
         }
+    }
+
+    /// What clients of other threads sent to ours.
+    fn forwarded(&mut self, now: Instant) -> usize {
+        let mut moved = 0;
+        while let Ok(Forwarded { relay, from, data }) = self.inbox.forwarded.try_recv() {
+            let buffer = &mut self.buffer;
+            if let Some(place) = buffer.get_mut(HEADROOM..HEADROOM + data.len()) {
+                place.copy_from_slice(&data);
+                let length = data.len();
+                let verdict = self
+                    .server
+                    .handle_forwarded(now, relay, from, buffer, length);
+                self.exits.act(verdict, buffer, Origin::Nowhere);
+            }
+            moved += 1;
+        }
+        moved
     }
 
     /// Does what the engine wants done.
@@ -488,6 +516,7 @@ impl Worker {
 
     fn flush(&mut self, now: Instant) {
         self.exits.flush();
+        self.exits.wake();
         let mut gone = Vec::new();
         let epoll = self.exits.epoll.as_fd();
         self.exits.streams.flush(epoll, now, |it| gone.push(it));
@@ -525,6 +554,22 @@ impl Exits {
                 };
                 self.send(flow, buffer.get(range).unwrap_or_default());
             }
+            Verdict::Forward {
+                engine,
+                relay,
+                from,
+                range,
+            } => {
+                let data = buffer.get(range).unwrap_or_default().to_vec();
+                let forwarded = Forwarded { relay, from, data };
+                let mailbox = self.mailboxes.get(engine);
+                if !mailbox.is_some_and(|it| it.forward(forwarded)) {
+                    self.congested += 1;
+                }
+                if let Some(to_wake) = self.to_wake.get_mut(engine) {
+                    *to_wake = true;
+                }
+            }
             Verdict::Deliver { to, range } => {
                 let message = buffer.get(range).unwrap_or_default();
                 if to.transport != Transport::Udp {
@@ -556,6 +601,15 @@ impl Exits {
     fn push(&mut self, index: usize, message: &[u8]) {
         if !self.streams.push(index, message) {
             self.congested += 1;
+        }
+    }
+
+    /// Tells the other threads what was left for them.
+    fn wake(&mut self) {
+        for (mailbox, to_wake) in self.mailboxes.iter().zip(&mut self.to_wake) {
+            if std::mem::take(to_wake) {
+                mailbox.wake();
+            }
         }
     }
 
