@@ -307,9 +307,14 @@ impl Play {
     fn expand(&self, body: &str) -> String {
         let mut text = body.trim().to_owned();
         while let Some((before, rest)) = text.split_once("{corpus/") {
-            let (file, behind) = rest.split_once('}').expect("a closing brace");
+            let (words, behind) = rest.split_once('}').expect("a closing brace");
+            let (file, change) = words.split_once(" with ").unwrap_or((words, ""));
             let content = fs::read_to_string(folder().join("../corpus").join(file))
                 .unwrap_or_else(|error| panic!("{file}: {error}"));
+            let content = match change.split_once(" as ") {
+                Some((old, new)) => content.replace(old, new),
+                None => content,
+            };
             let escaped = if Path::new(file).extension().is_some_and(|e| e == "xml") {
                 content
             } else {

@@ -11,7 +11,7 @@ use super::parties::{Call, Course};
 use super::signal::Ending;
 use super::timer::{Timer, Timers};
 use super::usage::Usage;
-use super::{Between, CallId, Config, Context, Limits, Request, What};
+use super::{Between, CallId, Config, Context, Failure, Limits, Request, What};
 use crate::address::Addresses;
 use crate::jingle::{Reason, Sid};
 use crate::mapping;
@@ -88,19 +88,20 @@ impl Calls {
         self.pairs.contains_key(&pair(one, other))
     }
 
-    /// The reply to one of our requests: `Ok`, or the condition of its error, or `None` where none
-    /// came in time.
-    pub fn handle_reply(&mut self, request: Request, error: Option<&str>, cx: &mut Context<'_>) {
+    /// The reply to one of our requests: a result, or what its error says.
+    pub fn handle_reply(
+        &mut self,
+        request: Request,
+        failure: Option<Failure<'_>>,
+        cx: &mut Context<'_>,
+    ) {
         let Some(call) = self.calls.get_mut(&request.call) else {
             return;
         };
         let Some(leg) = call.leg(request.leg) else {
             return;
         };
-        let Some(condition) = error else {
-            self.timers.stop(request.call, Timer::Offline(request.leg));
-            return;
-        };
+        let condition = failure.map_or("", |failure| failure.condition);
         let gone = matches!(
             condition,
             "item-not-found"
@@ -108,37 +109,44 @@ impl Calls {
                 | "recipient-unavailable"
                 | "remote-server-not-found"
         );
-        let ringing = leg.is_ringing();
-        debug!(
-            call.id = request.call.0,
-            condition, "A request of a call failed"
-        );
+        if failure.is_some() {
+            debug!(
+                call.id = request.call.0,
+                condition, "A request of a call failed"
+            );
+        } else {
+            self.timers.stop(request.call, Timer::Offline(request.leg));
+        }
         match request.what {
-            What::End => {}
-            What::Inform if !gone => {}
-            What::Inform => {
+            What::Change(receipt) if !gone => {
+                let line = leg.line.clone();
+                if let Kind::Jingle(jingle) = &mut leg.kind {
+                    let events = jingle.replied(receipt, failure);
+                    self.follow(request.call, &line, events, cx);
+                }
+            }
+            What::Inform | What::Change(_) if gone => {
                 let ending = Ending::from(Reason::Gone);
                 self.with(request.call, cx, |call, cx| {
                     call.hung_up(cx, request.leg, &ending)
                 });
             }
-            What::Begin | What::Describe => {
+            What::Begin | What::Describe if failure.is_some() => {
                 let reason = match condition {
                     TIMEOUT => Reason::Timeout,
                     _ if gone => Reason::Gone,
                     _ => Reason::FailedApplication,
                 };
                 let ending = Ending::from(reason);
+                let tell = !leg.is_ringing() && !gone;
                 self.with(request.call, cx, |call, cx| {
-                    if !ringing
-                        && !gone
-                        && let Some(leg) = call.leg(request.leg)
-                    {
+                    if let Some(leg) = call.leg(request.leg).filter(|_| tell) {
                         leg.end(&ending, cx.out);
                     }
                     call.hung_up(cx, request.leg, &ending)
                 });
             }
+            What::Begin | What::Change(_) | What::Describe | What::End | What::Inform => {}
         }
     }
 
@@ -146,9 +154,13 @@ impl Calls {
     pub fn handle_no_reply(&mut self, request: Request, cx: &mut Context<'_>) {
         match request.what {
             // Servers keep dead devices online for minutes; only the device itself can tell.
-            What::Inform => self.offline(cx.now, request.call, request.leg),
+            What::Change(_) | What::Inform => self.offline(cx.now, request.call, request.leg),
             What::Begin | What::Describe | What::End => {
-                self.handle_reply(request, Some(TIMEOUT), cx);
+                let timeout = Failure {
+                    condition: TIMEOUT,
+                    jingle: None,
+                };
+                self.handle_reply(request, Some(timeout), cx);
             }
         }
     }
@@ -235,10 +247,12 @@ impl Calls {
         }
         while let Some((id, timer)) = self.timers.pop(now) {
             match timer {
-                Timer::Ring => {
-                    let ending = Ending::from(Reason::Timeout);
-                    self.with(id, cx, |call, cx| call.end(cx.out, &ending));
-                }
+                Timer::Ring => self.with(id, cx, |call, cx| {
+                    let missing = call.missing();
+                    let ending =
+                        missing.map_or_else(|| Reason::Timeout.into(), |m| Ending::from(&m));
+                    call.end(cx.out, &ending)
+                }),
                 // The device is told as well: it may be there and only not have replied.
                 Timer::Offline(_) => {
                     let ending = Ending::from(Reason::Gone);

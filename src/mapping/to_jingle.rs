@@ -52,6 +52,20 @@ pub(super) struct Name {
     pub(super) name: String,
 }
 
+impl Name {
+    pub(super) fn of(content: &Content) -> Self {
+        Self {
+            creator: content.creator,
+            name: content.name.clone(),
+        }
+    }
+
+    /// The content of that name, with nothing in it.
+    pub(super) fn bare(&self) -> Content {
+        Content::new(self.creator, self.name.clone())
+    }
+}
+
 /// A description in Jingle's words.
 #[derive(Debug)]
 pub(super) struct Mapped {
@@ -530,4 +544,4 @@ fn attribute_is_ours(attribute: &Attribute) -> bool {
 pub(super) const RTP: &str = "UDP/TLS/RTP/SAVPF";
 
 /// Longest name that Conversations takes.
-const SHORT: usize = 16;
+pub(super) const SHORT: usize = 16;

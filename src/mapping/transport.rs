@@ -166,6 +166,21 @@ impl Ready {
         Ok(ready)
     }
 
+    /// What a section for a browser says.
+    pub(super) fn of(media: &Media) -> Self {
+        let mut ready = Self::default();
+        for attribute in &media.attributes {
+            match attribute {
+                Attribute::IceUfrag(ufrag) => ready.ufrag = Some(ufrag.clone()),
+                Attribute::IcePwd(pwd) => ready.pwd = Some(pwd.clone()),
+                Attribute::Fingerprint(own) => ready.fingerprints.push(own.clone()),
+                Attribute::Setup(setup) => ready.setup = Some(*setup),
+                _ => {}
+            }
+        }
+        ready
+    }
+
     /// Whether a browser could begin with it.
     pub(super) fn is_complete(&self) -> bool {
         self.ufrag.is_some() && self.pwd.is_some() && !self.fingerprints.is_empty()
