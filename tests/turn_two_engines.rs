@@ -96,7 +96,7 @@ fn data_goes_from_one_to_the_other_with_permissions_on_both_sides() {
 
 fn forwarded(sent: &[Sent]) -> (RelayId, std::net::SocketAddr, Vec<u8>) {
     let [
-        Sent::ToEngine {
+        Sent::Forwarded {
             engine: 1,
             relay,
             from,

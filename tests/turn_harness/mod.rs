@@ -58,7 +58,7 @@ pub enum Sent {
         bytes: Vec<u8>,
     },
     /// To another engine.
-    ToEngine {
+    Forwarded {
         engine: usize,
         relay: RelayId,
         from: SocketAddr,
@@ -240,7 +240,7 @@ impl World {
                 relay,
                 from,
                 range,
-            } => Some(Sent::ToEngine {
+            } => Some(Sent::Forwarded {
                 engine,
                 relay,
                 from,
