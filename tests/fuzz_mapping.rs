@@ -9,8 +9,8 @@
     reason = "integration test"
 )]
 
-#[path = "fuzz/bodies/mapping.rs"]
-mod bodies;
+#[path = "fuzz/exercise/mapping.rs"]
+mod exercise;
 mod schema;
 
 use std::fs;
@@ -23,12 +23,12 @@ use schema::Emitted;
 type Body = fn(&[u8]) -> Vec<String>;
 
 const BODIES: [(&str, Body); 6] = [
-    ("candidate", bodies::candidate),
-    ("document", bodies::document),
-    ("framer", bodies::framer),
-    ("jingle", bodies::jingle),
-    ("sdp", bodies::sdp),
-    ("session", bodies::session),
+    ("candidate", exercise::candidate),
+    ("document", exercise::document),
+    ("framer", exercise::framer),
+    ("jingle", exercise::jingle),
+    ("sdp", exercise::sdp),
+    ("session", exercise::session),
 ];
 
 #[test]
@@ -48,31 +48,31 @@ fn kept_inputs_do_no_harm() {
 
 #[test]
 fn changed_sdp_does_no_harm() {
-    changed(&recorded("sdp"), bodies::sdp, 200);
+    changed(&recorded("sdp"), exercise::sdp, 200);
 }
 
 #[test]
 fn changed_jingle_does_no_harm() {
-    changed(&recorded("xml"), bodies::jingle, 300);
+    changed(&recorded("xml"), exercise::jingle, 300);
 }
 
 #[test]
 fn changed_candidates_do_no_harm() {
-    changed(&kept("candidate"), bodies::candidate, 600);
+    changed(&kept("candidate"), exercise::candidate, 600);
 }
 
 #[test]
 fn changed_streams_and_documents_do_no_harm() {
     let mut inputs = kept("framer");
     inputs.extend(kept("document"));
-    changed(&inputs, bodies::framer, 400);
+    changed(&inputs, exercise::framer, 400);
     inputs.extend(recorded("xml"));
-    changed(&inputs, bodies::document, 400);
+    changed(&inputs, exercise::document, 400);
 }
 
 #[test]
 fn changed_events_do_no_harm() {
-    changed(&kept("session"), bodies::session, 150);
+    changed(&kept("session"), exercise::session, 150);
 }
 
 /// Changes the inputs and gives them to the body; what it sends must be valid.

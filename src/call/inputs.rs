@@ -3,11 +3,11 @@
 use jid::BareJid;
 use tracing::debug;
 
-use super::leg::jingle::{Jingle as JingleLeg, send, send_message};
+use super::leg::jingle::{Events, Jingle as JingleLeg, send, send_message};
 use super::leg::web::{Event, Web, read_offer};
-use super::leg::{Fault, Kind, Leg, Line, unknown_session};
+use super::leg::{Fault, Kind, Leg, Line, refused, unknown_session};
 use super::parties::{Call, Course};
-use super::signal::{Ending, Signal};
+use super::signal::{Description, Ending, Signal};
 use super::{Between, CallId, Calls, Context, What};
 use crate::jingle::message::{Ending as MessageEnding, Message, Step};
 use crate::jingle::{Action, Jingle, Reason, Sid, Transport};
@@ -49,12 +49,6 @@ impl Calls {
         let Some(call) = self.calls.get_mut(&id) else {
             return Err(unknown_session());
         };
-        if let web::Message::Offer(_) = session.message
-            && !call.can_renegotiate(leg)
-        {
-            return Err(StanzaError::not_implemented()
-                .with_text("a call with a Jingle client cannot be changed yet"));
-        }
         let Some(Leg {
             kind: Kind::Web(web),
             candidates,
@@ -71,6 +65,7 @@ impl Calls {
                 self.await_answer(cx.now, id);
                 self.with(id, cx, |call, cx| call.picked_up(cx, leg));
             }
+            Event::Signal(Signal::Offer(offer)) => return self.change(id, leg, offer, cx),
             Event::Signal(signal) => {
                 self.with(id, cx, |call, cx| call.relay(cx, leg, signal));
             }
@@ -115,22 +110,7 @@ impl Calls {
                 if events.picked_up {
                     self.await_answer(cx.now, id);
                 }
-                self.with(id, cx, |call, cx| {
-                    for reply in &events.replies {
-                        send(&line, What::Inform, reply, cx.out);
-                    }
-                    let mut course = Course::GoesOn;
-                    if events.picked_up {
-                        course = call.picked_up(cx, leg);
-                    }
-                    for signal in events.signals {
-                        if course != Course::GoesOn {
-                            break;
-                        }
-                        course = call.relay(cx, leg, signal);
-                    }
-                    course
-                });
+                self.follow(id, &line, events, cx);
                 Ok(())
             }
             Err(Fault::Stanza(error)) => Err(error),
@@ -139,6 +119,55 @@ impl Calls {
                 Ok(())
             }
         }
+    }
+
+    /// The app of `leg` offers a change.
+    fn change(
+        &mut self,
+        id: CallId,
+        leg: usize,
+        offer: Box<Description>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), StanzaError> {
+        let mut result = Ok(());
+        self.with(id, cx, |call, cx| {
+            result = call.change(cx.out, leg, offer);
+            if let (
+                Err(_),
+                Some(Leg {
+                    kind: Kind::Web(web),
+                    ..
+                }),
+            ) = (&result, call.leg(leg))
+            {
+                web.take_back();
+            }
+            Course::GoesOn
+        });
+        result.map_err(|refusal| refused(&refusal))
+    }
+
+    /// Does what comes of a client's words.
+    pub(super) fn follow(&mut self, id: CallId, line: &Line, events: Events, cx: &mut Context<'_>) {
+        self.with(id, cx, |call, cx| {
+            for (what, reply) in &events.replies {
+                send(line, *what, reply, cx.out);
+            }
+            let mut course = Course::GoesOn;
+            if events.picked_up {
+                course = call.picked_up(cx, line.leg);
+            }
+            if events.void {
+                call.void(line.leg);
+            }
+            for signal in events.signals {
+                if course != Course::GoesOn {
+                    break;
+                }
+                course = call.relay(cx, line.leg, signal);
+            }
+            course
+        });
     }
 
     /// A session-initiate that no announcement went before. The session is with the address it
@@ -290,17 +319,6 @@ impl Calls {
                     send_message(&own, between.from.as_str(), sid, step, cx.out);
                 }
             }
-        }
-    }
-}
-
-impl Call {
-    /// Whether the side that the leg is joined to can be offered a change.
-    fn can_renegotiate(&mut self, leg: usize) -> bool {
-        match self.other(leg).and_then(|other| self.leg(other)) {
-            Some(other) => matches!(other.kind, Kind::Web(_)),
-            // Out of order rather than not implemented: let the leg say so.
-            None => true,
         }
     }
 }

@@ -122,15 +122,61 @@ impl Call {
                 Ok(())
             }
             (Signal::Offer(_) | Signal::Answer(_) | Signal::Info(_), None) => Ok(()),
-            (signal, Some(other)) => {
-                self.established |= other == 0 && matches!(signal, Signal::Answer(_));
-                let other = self.leg(other);
-                other.map_or(Ok(()), |other| other.deliver(signal, cx.out))
-            }
+            (signal, Some(other)) => self.pass(cx.out, leg, other, signal),
         };
         match result {
             Ok(()) => Course::GoesOn,
             Err(refusal) => self.fail(cx.out, &refusal),
+        }
+    }
+
+    /// Gives a signal to the joined leg, and what that has to say back to where it came from.
+    fn pass(
+        &mut self,
+        out: &mut dyn Sink,
+        from: usize,
+        to: usize,
+        signal: Signal,
+    ) -> Result<(), Refusal> {
+        let (mut from, mut to) = (from, to);
+        let mut signals = vec![signal];
+        while !signals.is_empty() {
+            let mut back = Vec::new();
+            for signal in signals {
+                self.established |= to == 0 && matches!(signal, Signal::Answer(_));
+                if let Some(leg) = self.leg(to) {
+                    back.extend(leg.deliver(signal, out)?);
+                }
+            }
+            signals = back;
+            std::mem::swap(&mut from, &mut to);
+        }
+        Ok(())
+    }
+
+    /// The app of `leg` wants to change the call.
+    ///
+    /// # Errors
+    /// When the other side cannot be told, or not now. Nothing has changed then.
+    pub(super) fn change(
+        &mut self,
+        out: &mut dyn Sink,
+        leg: usize,
+        offer: Box<Description>,
+    ) -> Result<(), Refusal> {
+        let other = self.other(leg).ok_or(Refusal::OutOfOrder)?;
+        self.pass(out, leg, other, Signal::Offer(offer))
+    }
+
+    /// The offer of the app that `leg` is joined to is void.
+    pub(super) fn void(&mut self, leg: usize) {
+        if let Some(other) = self.other(leg)
+            && let Some(Leg {
+                kind: Kind::Web(web),
+                ..
+            }) = self.leg(other)
+        {
+            web.take_back();
         }
     }
 

@@ -131,7 +131,9 @@ impl Call {
                 .map(|leg| std::mem::take(&mut leg.early))
                 .unwrap_or_default();
             match self.leg(0) {
-                Some(caller) if !early.is_empty() => caller.deliver(Signal::Trickle(early), cx.out),
+                Some(caller) if !early.is_empty() => {
+                    caller.deliver(Signal::Trickle(early), cx.out).map(drop)
+                }
                 _ => Ok(()),
             }
         });
@@ -154,7 +156,7 @@ impl Call {
         if early.is_empty() {
             Ok(())
         } else {
-            leg.deliver(Signal::Trickle(early), cx.out)
+            leg.deliver(Signal::Trickle(early), cx.out).map(drop)
         }
     }
 

@@ -3,8 +3,8 @@ use std::time::Instant;
 
 use jid::{BareJid, FullJid};
 
-use crate::jingle::{Reason, ReasonElement};
-use crate::mapping::{Dialect, Trickle};
+use crate::jingle::{Condition, Reason, ReasonElement};
+use crate::mapping::{Dialect, Receipt, Trickle};
 use crate::sdp;
 use crate::web::{self, Media};
 use crate::xml::Writer;
@@ -154,8 +154,19 @@ pub enum What {
     Describe,
     /// Candidates or information, without which the call goes on.
     Inform,
+    /// A change of a running session, whose answer the mapping waits for.
+    Change(Receipt),
     /// To end.
     End,
+}
+
+/// What a peer's error says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure<'a> {
+    /// The defined condition, RFC 6120 §8.3.3.
+    pub condition: &'a str,
+    /// The condition of XEP-0166 §10 beside it.
+    pub jingle: Option<Condition>,
 }
 
 /// What the engine asks about people.

@@ -11,7 +11,7 @@ use super::parties::{Call, Course};
 use super::signal::Ending;
 use super::timer::{Timer, Timers};
 use super::usage::Usage;
-use super::{Between, CallId, Config, Context, Limits, Request, What};
+use super::{Between, CallId, Config, Context, Failure, Limits, Request, What};
 use crate::address::Addresses;
 use crate::jingle::{Reason, Sid};
 use crate::mapping;
@@ -38,6 +38,8 @@ pub struct Calls {
     pub(super) timers: Timers,
     next: u64,
     link_down: Option<Instant>,
+    /// Devices whose last call has ended, until somebody asks.
+    free: Vec<FullJid>,
 }
 
 /// Whom our address stands for, the other party, and the sid.
@@ -67,6 +69,7 @@ impl Calls {
             timers: Timers::default(),
             next: 0,
             link_down: None,
+            free: Vec::new(),
         }
     }
 
@@ -88,19 +91,31 @@ impl Calls {
         self.pairs.contains_key(&pair(one, other))
     }
 
-    /// The reply to one of our requests: `Ok`, or the condition of its error, or `None` where none
-    /// came in time.
-    pub fn handle_reply(&mut self, request: Request, error: Option<&str>, cx: &mut Context<'_>) {
+    /// Whether a device is in a call.
+    #[must_use]
+    pub fn is_device(&self, device: &FullJid) -> bool {
+        self.by_device.contains_key(device)
+    }
+
+    /// A device whose last call has ended; each is named once.
+    pub fn poll_free(&mut self) -> Option<FullJid> {
+        self.free.pop()
+    }
+
+    /// The reply to one of our requests: a result, or what its error says.
+    pub fn handle_reply(
+        &mut self,
+        request: Request,
+        failure: Option<Failure<'_>>,
+        cx: &mut Context<'_>,
+    ) {
         let Some(call) = self.calls.get_mut(&request.call) else {
             return;
         };
         let Some(leg) = call.leg(request.leg) else {
             return;
         };
-        let Some(condition) = error else {
-            self.timers.stop(request.call, Timer::Offline(request.leg));
-            return;
-        };
+        let condition = failure.map_or("", |failure| failure.condition);
         let gone = matches!(
             condition,
             "item-not-found"
@@ -108,37 +123,44 @@ impl Calls {
                 | "recipient-unavailable"
                 | "remote-server-not-found"
         );
-        let ringing = leg.is_ringing();
-        debug!(
-            call.id = request.call.0,
-            condition, "A request of a call failed"
-        );
+        if failure.is_some() {
+            debug!(
+                call.id = request.call.0,
+                condition, "A request of a call failed"
+            );
+        } else {
+            self.timers.stop(request.call, Timer::Offline(request.leg));
+        }
         match request.what {
-            What::End => {}
-            What::Inform if !gone => {}
-            What::Inform => {
+            What::Change(receipt) if !gone => {
+                let line = leg.line.clone();
+                if let Kind::Jingle(jingle) = &mut leg.kind {
+                    let events = jingle.replied(receipt, failure);
+                    self.follow(request.call, &line, events, cx);
+                }
+            }
+            What::Inform | What::Change(_) if gone => {
                 let ending = Ending::from(Reason::Gone);
                 self.with(request.call, cx, |call, cx| {
                     call.hung_up(cx, request.leg, &ending)
                 });
             }
-            What::Begin | What::Describe => {
+            What::Begin | What::Describe if failure.is_some() => {
                 let reason = match condition {
                     TIMEOUT => Reason::Timeout,
                     _ if gone => Reason::Gone,
                     _ => Reason::FailedApplication,
                 };
                 let ending = Ending::from(reason);
+                let tell = !leg.is_ringing() && !gone;
                 self.with(request.call, cx, |call, cx| {
-                    if !ringing
-                        && !gone
-                        && let Some(leg) = call.leg(request.leg)
-                    {
+                    if let Some(leg) = call.leg(request.leg).filter(|_| tell) {
                         leg.end(&ending, cx.out);
                     }
                     call.hung_up(cx, request.leg, &ending)
                 });
             }
+            What::Begin | What::Change(_) | What::Describe | What::End | What::Inform => {}
         }
     }
 
@@ -146,9 +168,13 @@ impl Calls {
     pub fn handle_no_reply(&mut self, request: Request, cx: &mut Context<'_>) {
         match request.what {
             // Servers keep dead devices online for minutes; only the device itself can tell.
-            What::Inform => self.offline(cx.now, request.call, request.leg),
+            What::Change(_) | What::Inform => self.offline(cx.now, request.call, request.leg),
             What::Begin | What::Describe | What::End => {
-                self.handle_reply(request, Some(TIMEOUT), cx);
+                let timeout = Failure {
+                    condition: TIMEOUT,
+                    jingle: None,
+                };
+                self.handle_reply(request, Some(timeout), cx);
             }
         }
     }
@@ -371,6 +397,7 @@ impl Calls {
                 calls.retain(|call| *call != id);
                 if calls.is_empty() {
                     self.by_device.remove(&device);
+                    self.free.push(device);
                 }
             }
         }

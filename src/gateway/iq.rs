@@ -7,8 +7,8 @@ use jid::{BareJid, FullJid, Jid};
 use super::outbox::Purpose;
 use super::{Gateway, Inbound, delegation};
 use crate::address::Named;
-use crate::call::Between;
-use crate::credentials::extdisco;
+use crate::call::{Between, Failure};
+use crate::credentials::{extdisco, username};
 use crate::disco::{self, Profile};
 use crate::jingle::{self, Jingle};
 use crate::mapping;
@@ -43,8 +43,8 @@ impl Gateway {
             (Some("set"), Some(_)) => true,
             (Some("result"), Some(id)) => return self.handle_reply(now, inbound, id, None),
             (Some("error"), Some(id)) => {
-                let condition = stanza::error_condition(root);
-                return self.handle_reply(now, inbound, id, Some(condition));
+                let failure = failure_of(root);
+                return self.handle_reply(now, inbound, id, Some(failure));
             }
             // RFC 6120 §8.2.3: no id, or no legal type.
             (Some("result" | "error"), None) => return,
@@ -162,9 +162,20 @@ impl Gateway {
     }
 
     /// XEP-0215.
-    fn ice_servers(&self, now: Instant, inbound: &Inbound<'_>, query: &extdisco::Query) -> Answer {
+    fn ice_servers(
+        &mut self,
+        now: Instant,
+        inbound: &Inbound<'_>,
+        query: &extdisco::Query,
+    ) -> Answer {
         if !self.may_have_ice(&inbound.from) {
             return Answer::Error(StanzaError::service_unavailable());
+        }
+        if let Ok(device) = inbound.from.clone().try_into_full()
+            && self.clients.registry.device(&device).is_some()
+        {
+            let username = username(device.to_bare().as_str(), self.expiry(now));
+            self.remember_issued(&device, username);
         }
         Answer::With(result_with(inbound, &|writer| {
             self.write_ice(now, &inbound.from, query, writer);
@@ -198,8 +209,17 @@ impl Gateway {
     }
 
     fn write_ice(&self, now: Instant, from: &Jid, query: &extdisco::Query, writer: &mut Writer) {
-        let expires = self.unix(now) + self.config.credential_ttl;
-        query.write_answer(&self.config.ice, from.to_bare().as_str(), expires, writer);
+        query.write_answer(
+            &self.config.ice,
+            from.to_bare().as_str(),
+            self.expiry(now),
+            writer,
+        );
+    }
+
+    /// When credentials that are given out now expire, in seconds since 1970.
+    fn expiry(&self, now: Instant) -> u64 {
+        self.unix(now) + self.config.credential_ttl
     }
 
     fn request_of_person(
@@ -291,7 +311,13 @@ impl Gateway {
         Ok(())
     }
 
-    fn handle_reply(&mut self, now: Instant, inbound: &Inbound<'_>, id: &str, error: Option<&str>) {
+    fn handle_reply(
+        &mut self,
+        now: Instant,
+        inbound: &Inbound<'_>,
+        id: &str,
+        failure: Option<Failure<'_>>,
+    ) {
         // ATTACKS: a reply that nobody asked for is dropped without a word.
         let Some(purpose) = self.outbox.reply(&inbound.from, id) else {
             return;
@@ -301,11 +327,11 @@ impl Gateway {
             .root()
             .children()
             .next()
-            .filter(|_| error.is_none());
+            .filter(|_| failure.is_none());
         match purpose {
             Purpose::Call(request) => {
                 let (calls, mut cx) = self.calls();
-                calls.handle_reply(request, error, &mut cx);
+                calls.handle_reply(request, failure, &mut cx);
             }
             Purpose::Caps(jid, caps) => {
                 let query = payload.filter(|query| query.is("query", disco::NS_INFO));
@@ -315,7 +341,7 @@ impl Gateway {
             Purpose::Roster(person) => self.roster_known(now, &person, payload),
             Purpose::Device(jid) => {
                 let gone = matches!(
-                    error,
+                    failure.map(|failure| failure.condition),
                     Some("service-unavailable" | "recipient-unavailable" | "item-not-found")
                 );
                 if gone {
@@ -335,6 +361,20 @@ impl Gateway {
             Purpose::Roster(person) => self.roster_known(now, &person, None),
             Purpose::Device(_) => {}
         }
+    }
+}
+
+/// What an error says, with the condition of XEP-0166 §10 if there is one.
+fn failure_of(stanza: Element<'_>) -> Failure<'_> {
+    let error = stanza.children().find(|child| child.name() == "error");
+    let jingle = error
+        .into_iter()
+        .flat_map(Element::children)
+        .filter(|child| child.ns() == jingle::error::NS)
+        .find_map(|child| jingle::Condition::from_name(child.name()));
+    Failure {
+        condition: stanza::error_condition(stanza),
+        jingle,
     }
 }
 

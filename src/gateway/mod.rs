@@ -19,7 +19,7 @@ mod recent;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use jid::{BareJid, Jid};
+use jid::{BareJid, FullJid, Jid};
 use tracing::{debug, info};
 
 use self::clients::Clients;
@@ -54,6 +54,10 @@ pub struct Gateway {
     /// What each person's watchers were last told.
     told: HashMap<BareJid, people::Callable>,
     profiles: Profiles,
+    /// The TURN user names that apps were given, newest last.
+    issued: HashMap<FullJid, Vec<String>>,
+    /// Those whose allocations are to be closed.
+    unused: Vec<String>,
     /// A moment, and the seconds since 1970 then.
     clock: (Instant, u64),
     link_up: bool,
@@ -131,6 +135,8 @@ impl Gateway {
             parked: HashMap::new(),
             told: HashMap::new(),
             profiles: Profiles::new(!config.ice.is_empty()),
+            issued: HashMap::new(),
+            unused: Vec::new(),
             clock: (now, unix),
             link_up: false,
             drain_until: None,
@@ -269,6 +275,9 @@ impl Gateway {
         {
             return Output::Stanza(stanza);
         }
+        if let Some(username) = self.unused_credential() {
+            return Output::DropAllocations { username };
+        }
         let replies = self.outbox.next_deadline().filter(|_| self.link_up);
         let drain = self.drain_until.filter(|_| !self.calls.is_empty());
         Output::Timeout(
@@ -277,6 +286,30 @@ impl Gateway {
                 .flatten()
                 .min(),
         )
+    }
+
+    /// A TURN user name of an app whose last call has ended. IM clients use theirs for calls that we
+    /// know nothing of.
+    fn unused_credential(&mut self) -> Option<String> {
+        while let Some(device) = self.calls.poll_free() {
+            let names = self.issued.remove(&device).unwrap_or_default();
+            // Two devices of a person have the same name if they asked within the same second.
+            let shared = |name: &String| self.issued.values().any(|names| names.contains(name));
+            self.unused
+                .extend(names.into_iter().filter(|name| !shared(name)));
+        }
+        self.unused.pop()
+    }
+
+    /// Remembers what an app was given.
+    fn remember_issued(&mut self, device: &FullJid, username: String) {
+        let names = self.issued.entry(device.clone()).or_default();
+        if !names.contains(&username) {
+            names.push(username);
+        }
+        if names.len() > MAX_ISSUED {
+            names.remove(0);
+        }
     }
 
     /// Whether a call lives.
@@ -392,6 +425,8 @@ fn is_from(stanza: &Document, from: &Jid) -> bool {
 
 /// RFC 6121 §2.1.1.
 const NS_ROSTER: &str = "jabber:iq:roster";
+/// TURN user names remembered of one app.
+const MAX_ISSUED: usize = 4;
 /// Stanzas that wait for the roster of one person, and of all.
 const MAX_PARKED_FOR_ONE: usize = 100;
 const MAX_PARKED: usize = 5_000;

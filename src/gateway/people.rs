@@ -80,6 +80,11 @@ impl Gateway {
     /// Whatever is at this address is gone.
     pub(super) fn offline(&mut self, jid: &Jid) {
         self.clients.unavailable(jid);
+        if let Ok(device) = jid.clone().try_into_full()
+            && !self.calls.is_device(&device)
+        {
+            self.issued.remove(&device);
+        }
         let (calls, mut cx) = self.calls();
         calls.handle_unavailable(jid, &mut cx);
         self.tell_watchers(&jid.to_bare());

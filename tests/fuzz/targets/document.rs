@@ -1,8 +1,8 @@
 #![no_main]
 
-#[path = "../bodies/mapping.rs"]
-mod bodies;
+#[path = "../exercise/mapping.rs"]
+mod exercise;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    bodies::document(data);
+    exercise::document(data);
 });
