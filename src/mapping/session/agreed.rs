@@ -109,7 +109,8 @@ impl Session {
             return Ok(None);
         };
         if let Some(tag) = tag {
-            part.ready.complete(&Ready::of(tag));
+            // Whatever it says of its own, it uses the tag's (RFC 9143 §7.1.3).
+            part.ready = Ready::of(tag);
             part.tag = Some(0);
         }
         if !part.ready.is_complete() {
@@ -209,14 +210,14 @@ impl Session {
     }
 
     /// The peer's username fragment is out of use.
-    pub(super) fn retire(&mut self, media: &Media) {
-        if let Some(own) = ufrag(media).filter(|own| !self.retired.iter().any(|old| old == own)) {
-            let own = own.to_owned();
-            if self.retired.len() >= RETIRED {
-                self.retired.pop_front();
-            }
-            self.retired.push_back(own);
+    pub(super) fn retire(&mut self, ufrag: &str) {
+        if self.retired.iter().any(|old| old == ufrag) {
+            return;
         }
+        if self.retired.len() >= RETIRED {
+            self.retired.pop_front();
+        }
+        self.retired.push_back(ufrag.to_owned());
     }
 }
 

@@ -72,7 +72,10 @@ impl Session {
                 ..Section::new(mid, name)
             };
             match own.sections.get_mut(index) {
-                Some(slot) => *slot = section,
+                Some(slot) => {
+                    let old = std::mem::replace(slot, section);
+                    self.parked.push(old.name);
+                }
                 None => own.sections.push(section),
             }
             own.adds.push((index, content.clone()));
@@ -170,8 +173,8 @@ impl Session {
         if let Some(offer) = offer {
             self.version = self.version.saturating_add(1);
             own.offer = Some(offer.clone());
-            change.browser = Some(ToBrowser::Offer(offer));
-            change.trickle.append(&mut own.trickle);
+            change.browser.push(ToBrowser::Offer(offer));
+            change.trickle(std::mem::take(&mut own.trickle));
         }
         self.report.dropped.append(&mut report.dropped);
         self.pending = Some(Pending::Remote(own));
