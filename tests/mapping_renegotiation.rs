@@ -274,6 +274,27 @@ fn nothing_happens_out_of_turn() {
     assert_eq!(refused, Err(Refusal::OutOfOrder));
 }
 
+#[test]
+fn conversations_is_offered_actpass_only() {
+    let text = Leg::new('A', &Dialect::CONVERSATIONS);
+    let mut own = text.browser;
+    own.add("audio", Direction::SendRecv);
+    let text = own.offer();
+    for (said, asked) in [
+        ("actpass", Some("actpass")),
+        ("passive", Some("actpass")),
+        ("active", None),
+    ] {
+        let offer = parse(&text.replace("a=setup:actpass", &format!("a=setup:{said}")));
+        let initiate = Session::initiate(sid(), offer, &Dialect::CONVERSATIONS);
+        let setup = initiate.ok().map(|(_, own)| {
+            let ice = own.contents[0].ice().unwrap();
+            ice.fingerprints[0].setup.clone().unwrap()
+        });
+        assert_eq!(setup.as_deref(), asked, "{said}");
+    }
+}
+
 fn dino_adds_video() -> Jingle {
     mapping_harness::read(
         "<jingle xmlns='urn:xmpp:jingle:1' action='content-add' sid='a73sjjvkla37jfea'>\

@@ -50,10 +50,11 @@ impl<'a> Lines<'a> {
         let (Some(ufrag), Some(pwd)) = (self.ufrag, self.pwd) else {
             return Err(Refusal::Credentials(section.to_owned()));
         };
+        let setup = self.setup(kind, dialect)?;
         let mut transport = Transport {
             ufrag: Some(ufrag.as_str().to_owned()),
             pwd: Some(pwd.as_str().to_owned()),
-            fingerprints: self.fingerprints(kind),
+            fingerprints: self.fingerprints(setup),
             ..Transport::default()
         };
         for option in &self.options {
@@ -70,12 +71,25 @@ impl<'a> Lines<'a> {
         Ok(transport)
     }
 
+    /// What is said of DTLS. A peer that wants to be asked for `actpass` answers `active`, which
+    /// suits a browser that offers `passive` and no other.
+    ///
+    /// # Errors
+    /// When it does not suit.
+    fn setup(&self, kind: Kind, dialect: &Dialect) -> Result<Setup, Refusal> {
+        match (kind, self.setup) {
+            (Kind::Offer, None) => Ok(Setup::Actpass),
+            (Kind::Answer, None) => Ok(Setup::Active),
+            (Kind::Offer, Some(setup)) if dialect.offers_actpass => match setup {
+                Setup::Actpass | Setup::Passive => Ok(Setup::Actpass),
+                Setup::Active | Setup::Holdconn => Err(Refusal::NotForPeer("wait for DTLS")),
+            },
+            (_, Some(setup)) => Ok(setup),
+        }
+    }
+
     /// Every fingerprint with the same setup; SHA-256 first, since clients read only the first.
-    fn fingerprints(&self, kind: Kind) -> Vec<dtls::Fingerprint> {
-        let setup = self.setup.unwrap_or(match kind {
-            Kind::Offer => Setup::Actpass,
-            Kind::Answer => Setup::Active,
-        });
+    fn fingerprints(&self, setup: Setup) -> Vec<dtls::Fingerprint> {
         let mut fingerprints: Vec<_> = self
             .fingerprints
             .iter()

@@ -62,6 +62,8 @@ impl Session {
     /// Keeps the peer's description, without what belongs to one moment only.
     pub(super) fn keep(&mut self, mut description: sdp::Session) {
         description.media.iter_mut().for_each(strip_candidates);
+        let surplus = self.parked.len().saturating_sub(PARKED);
+        self.parked.drain(..surplus);
         self.peer = Some(description);
     }
 
@@ -404,6 +406,9 @@ pub(super) fn check_restart(dialect: &Dialect) -> Result<(), Refusal> {
         Err(Refusal::NotForPeer("restart ICE"))
     }
 }
+
+/// Names of contents that are gone; a peer that adds and removes for ever is not followed.
+const PARKED: usize = 64;
 
 /// More generations than this are never in flight.
 const RETIRED: usize = 8;

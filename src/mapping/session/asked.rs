@@ -67,6 +67,9 @@ impl Session {
                 .rtp()
                 .map_or("application", |own| own.media.as_str());
             let index = own.place_for(kind);
+            if index >= SECTIONS {
+                return Err(Refusal::TooMany("contents"));
+            }
             let section = Section {
                 senders: self.read_senders(content.senders()),
                 ..Section::new(mid, name)
@@ -300,3 +303,6 @@ fn advise(media: &mut Media, new: &Media, content: &Content) {
         media.bandwidths.clone_from(&new.bandwidths);
     }
 }
+
+/// As many as one stanza may hold.
+const SECTIONS: usize = 64;
