@@ -157,9 +157,6 @@ impl Calls {
             if events.picked_up {
                 course = call.picked_up(cx, line.leg);
             }
-            if events.void {
-                call.void(line.leg);
-            }
             for signal in events.signals {
                 if course != Course::GoesOn {
                     break;

@@ -121,7 +121,7 @@ impl Call {
                 }
                 Ok(())
             }
-            (Signal::Offer(_) | Signal::Answer(_) | Signal::Info(_), None) => Ok(()),
+            (Signal::Offer(_) | Signal::Answer(_) | Signal::Info(_) | Signal::Void, None) => Ok(()),
             (signal, Some(other)) => self.pass(cx.out, leg, other, signal),
         };
         match result {
@@ -166,18 +166,6 @@ impl Call {
     ) -> Result<(), Refusal> {
         let other = self.other(leg).ok_or(Refusal::OutOfOrder)?;
         self.pass(out, leg, other, Signal::Offer(offer))
-    }
-
-    /// The offer of the app that `leg` is joined to is void.
-    pub(super) fn void(&mut self, leg: usize) {
-        if let Some(other) = self.other(leg)
-            && let Some(Leg {
-                kind: Kind::Web(web),
-                ..
-            }) = self.leg(other)
-        {
-            web.take_back();
-        }
     }
 
     /// Something that must be said cannot be said to the other side.

@@ -20,6 +20,8 @@ pub(super) enum Signal {
     Ringing,
     /// A session description that wants an answer.
     Offer(Box<Description>),
+    /// The offer of the receiver is void.
+    Void,
     /// The answer.
     Answer(Box<Description>),
     /// Candidates, and ends of them.

@@ -30,6 +30,8 @@ pub struct Dialect {
     pub same_contents: bool,
     /// One `setup` for all contents.
     pub one_setup: bool,
+    /// Takes no other `setup` than `actpass` in session-initiate and content-add.
+    pub offers_actpass: bool,
     /// Takes content-remove for what it is. Conversations ends the call over it, Dino does not know
     /// it: there nobody sends any more.
     pub removes: bool,
@@ -65,6 +67,7 @@ impl Dialect {
         short_names: false,
         same_contents: false,
         one_setup: false,
+        offers_actpass: false,
         removes: true,
         own_senders_only: false,
         restarts: true,
@@ -92,6 +95,7 @@ impl Dialect {
         tcp: false,
         same_contents: true,
         one_setup: true,
+        offers_actpass: true,
         removes: false,
         own_senders_only: true,
         restarts_by_candidates: true,

@@ -102,7 +102,18 @@ pub(super) fn msids(description: &Description) -> Vec<Msid> {
             msids.push(msid);
         }
     }
+    let whole: Vec<_> = msids
+        .iter()
+        .filter(|own| own.track.is_some())
+        .cloned()
+        .collect();
+    msids.retain(|own| own.track.is_some() || !is_repeated(own, &whole));
     msids
+}
+
+/// Movim says a stream once with its track and once without, which libwebrtc of old refuses.
+fn is_repeated(msid: &Msid, whole: &[Msid]) -> bool {
+    whole.iter().any(|own| own.stream == msid.stream)
 }
 
 /// Writes `a=ssrc-group` and `a=ssrc`.
@@ -121,8 +132,17 @@ pub(super) fn to_sdp(
             Err(_) => report.note(Some(section), "ssrc-group", Why::Malformed),
         }
     }
+    let whole: Vec<_> = msids(description)
+        .into_iter()
+        .filter(|own| own.track.is_some())
+        .collect();
+    let repeats = |parameter: &Parameter| {
+        let own = parameter.value.as_deref().and_then(msid);
+        parameter.name == "msid"
+            && own.is_some_and(|own| own.track.is_none() && is_repeated(&own, &whole))
+    };
     for source in &description.sources {
-        for parameter in &source.parameters {
+        for parameter in source.parameters.iter().filter(|own| !repeats(own)) {
             match line(source.ssrc, parameter) {
                 Some(line) => out.push(Attribute::Ssrc(line)),
                 None => report.note(Some(section), "ssrc", Why::Malformed),

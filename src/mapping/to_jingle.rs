@@ -348,7 +348,7 @@ impl<'a> Lines<'a> {
         let mut content = Content::new(name.creator, name.name.clone());
         let said = self.direction.unwrap_or(Direction::SendRecv);
         content.senders = Some(direction::senders(said, dialect.write_as(owner)));
-        let mut ice = self.transport.to_jingle(kind, dialect, section, report);
+        let mut ice = self.transport.to_jingle(kind, dialect, section, report)?;
         let mut extra = extra::SectionExtra::default();
         if media.is_rtp() {
             let description = self.description(media, section, owner, dialect, report);

@@ -36,19 +36,23 @@ impl<'a> Lines<'a> {
     }
 
     /// What is missing here, another stanza may bring.
+    ///
+    /// # Errors
+    /// When the peer has no use for the DTLS role.
     pub(super) fn to_jingle(
         &self,
         kind: Kind,
         dialect: &Dialect,
         section: &str,
         report: &mut Report,
-    ) -> Transport {
+    ) -> Result<Transport, Refusal> {
         // XEP-0176 §5.3: both, and with any candidate.
         let credentials = self.ufrag.zip(self.pwd);
+        let setup = self.setup(kind, dialect)?;
         let mut transport = Transport {
             ufrag: credentials.map(|(ufrag, _)| ufrag.as_str().to_owned()),
             pwd: credentials.map(|(_, pwd)| pwd.as_str().to_owned()),
-            fingerprints: self.fingerprints(kind),
+            fingerprints: self.fingerprints(setup),
             ..Transport::default()
         };
         for option in &self.options {
@@ -68,15 +72,28 @@ impl<'a> Lines<'a> {
                 Err(why) => report.note(Some(section), "candidate", why),
             }
         }
-        transport
+        Ok(transport)
+    }
+
+    /// What is said of DTLS. A peer that wants to be asked for `actpass` answers `active`, which
+    /// suits a browser that offers `passive` and no other.
+    ///
+    /// # Errors
+    /// When it does not suit.
+    fn setup(&self, kind: Kind, dialect: &Dialect) -> Result<Setup, Refusal> {
+        match (kind, self.setup) {
+            (Kind::Offer, None) => Ok(Setup::Actpass),
+            (Kind::Answer, None) => Ok(Setup::Active),
+            (Kind::Offer, Some(setup)) if dialect.offers_actpass => match setup {
+                Setup::Actpass | Setup::Passive => Ok(Setup::Actpass),
+                Setup::Active | Setup::Holdconn => Err(Refusal::NotForPeer("wait for DTLS")),
+            },
+            (_, Some(setup)) => Ok(setup),
+        }
     }
 
     /// Every fingerprint with the same setup; SHA-256 first, since clients read only the first.
-    fn fingerprints(&self, kind: Kind) -> Vec<dtls::Fingerprint> {
-        let setup = self.setup.unwrap_or(match kind {
-            Kind::Offer => Setup::Actpass,
-            Kind::Answer => Setup::Active,
-        });
+    fn fingerprints(&self, setup: Setup) -> Vec<dtls::Fingerprint> {
         let mut fingerprints: Vec<_> = self
             .fingerprints
             .iter()

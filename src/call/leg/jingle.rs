@@ -55,8 +55,6 @@ pub(in super::super) struct Events {
     pub(in super::super) signals: Vec<Signal>,
     /// To be sent back behind the result.
     pub(in super::super) replies: Vec<(What, Payload)>,
-    /// The offer of the other side's browser is void.
-    pub(in super::super) void: bool,
 }
 
 impl Jingle {
@@ -169,6 +167,7 @@ impl Jingle {
                 }
                 _ => {}
             },
+            Signal::Void => {}
             Signal::Trickle(trickle) => self.trickle(line, trickle, out)?,
             Signal::Info(info) => {
                 if let Some(info) = self.info_of(info) {
@@ -468,19 +467,16 @@ impl Events {
                 stanza.jingle,
             )
         });
-        let described = change.browser.map(|description| match description {
+        let signals = change.browser.into_iter().map(|said| match said {
+            ToBrowser::Void(_) => Signal::Void,
             ToBrowser::Offer(offer) => Signal::Offer(offer.into()),
             ToBrowser::Answer(answer) => Signal::Answer(answer.into()),
+            ToBrowser::Candidates(trickle) => Signal::Trickle(trickle),
         });
-        let trickle = Some(change.trickle).filter(|trickle| !trickle.is_empty());
         Self {
             picked_up: false,
             replies: replies.collect(),
-            signals: described
-                .into_iter()
-                .chain(trickle.map(Signal::Trickle))
-                .collect(),
-            void: change.void.is_some(),
+            signals: signals.collect(),
         }
     }
 

@@ -104,6 +104,7 @@ impl Web {
                 self.say(line, What::Describe, Message::Answer(answer.text), out);
                 self.now_described(line, out);
             }
+            Signal::Void => self.take_back(),
             Signal::Trickle(trickle) if self.described => self.trickle(line, &trickle, out),
             Signal::Trickle(trickle) => self.held.extend(trickle),
             Signal::Info(info) => self.say(line, What::Inform, Message::Info(info), out),

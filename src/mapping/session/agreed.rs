@@ -62,6 +62,8 @@ impl Session {
     /// Keeps the peer's description, without what belongs to one moment only.
     pub(super) fn keep(&mut self, mut description: sdp::Session) {
         description.media.iter_mut().for_each(strip_candidates);
+        let surplus = self.parked.len().saturating_sub(PARKED);
+        self.parked.drain(..surplus);
         self.peer = Some(description);
     }
 
@@ -109,7 +111,8 @@ impl Session {
             return Ok(None);
         };
         if let Some(tag) = tag {
-            part.ready.complete(&Ready::of(tag));
+            // Whatever it says of its own, it uses the tag's (RFC 9143 §7.1.3).
+            part.ready = Ready::of(tag);
             part.tag = Some(0);
         }
         if !part.ready.is_complete() {
@@ -209,14 +212,14 @@ impl Session {
     }
 
     /// The peer's username fragment is out of use.
-    pub(super) fn retire(&mut self, media: &Media) {
-        if let Some(own) = ufrag(media).filter(|own| !self.retired.iter().any(|old| old == own)) {
-            let own = own.to_owned();
-            if self.retired.len() >= RETIRED {
-                self.retired.pop_front();
-            }
-            self.retired.push_back(own);
+    pub(super) fn retire(&mut self, ufrag: &str) {
+        if self.retired.iter().any(|old| old == ufrag) {
+            return;
         }
+        if self.retired.len() >= RETIRED {
+            self.retired.pop_front();
+        }
+        self.retired.push_back(ufrag.to_owned());
     }
 }
 
@@ -403,6 +406,9 @@ pub(super) fn check_restart(dialect: &Dialect) -> Result<(), Refusal> {
         Err(Refusal::NotForPeer("restart ICE"))
     }
 }
+
+/// Names of contents that are gone; a peer that adds and removes for ever is not followed.
+const PARKED: usize = 64;
 
 /// More generations than this are never in flight.
 const RETIRED: usize = 8;

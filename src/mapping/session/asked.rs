@@ -67,12 +67,18 @@ impl Session {
                 .rtp()
                 .map_or("application", |own| own.media.as_str());
             let index = own.place_for(kind);
+            if index >= SECTIONS {
+                return Err(Refusal::TooMany("contents"));
+            }
             let section = Section {
                 senders: self.read_senders(content.senders()),
                 ..Section::new(mid, name)
             };
             match own.sections.get_mut(index) {
-                Some(slot) => *slot = section,
+                Some(slot) => {
+                    let old = std::mem::replace(slot, section);
+                    self.parked.push(old.name);
+                }
                 None => own.sections.push(section),
             }
             own.adds.push((index, content.clone()));
@@ -170,8 +176,8 @@ impl Session {
         if let Some(offer) = offer {
             self.version = self.version.saturating_add(1);
             own.offer = Some(offer.clone());
-            change.browser = Some(ToBrowser::Offer(offer));
-            change.trickle.append(&mut own.trickle);
+            change.browser.push(ToBrowser::Offer(offer));
+            change.trickle(std::mem::take(&mut own.trickle));
         }
         self.report.dropped.append(&mut report.dropped);
         self.pending = Some(Pending::Remote(own));
@@ -297,3 +303,6 @@ fn advise(media: &mut Media, new: &Media, content: &Content) {
         media.bandwidths.clone_from(&new.bandwidths);
     }
 }
+
+/// As many as one stanza may hold.
+const SECTIONS: usize = 64;

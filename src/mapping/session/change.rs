@@ -4,19 +4,14 @@ use crate::jingle::Jingle;
 use crate::mapping::{Refusal, Trickle};
 use crate::sdp;
 
-/// What to do, in the order of the fields.
+/// What to do.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[must_use]
 pub struct Change {
-    /// The browser's own offer is void, for this reason: it has to roll back. One that gets an
-    /// offer in [`Change::browser`] does so by itself.
-    pub void: Option<Refusal>,
-    /// For the peer. After the answer to the stanza that this comes of.
+    /// For the peer, in order, behind the answer to the stanza that this comes of.
     pub stanzas: Vec<Stanza>,
-    /// For the browser.
-    pub browser: Option<ToBrowser>,
-    /// Candidates for the browser.
-    pub trickle: Vec<Trickle>,
+    /// For the browser, in order.
+    pub browser: Vec<ToBrowser>,
 }
 
 /// A request to the peer.
@@ -33,13 +28,18 @@ pub struct Stanza {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Receipt(pub(super) u32);
 
-/// A description for the browser.
+/// Something for the browser.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ToBrowser {
+    /// Its own offer is void, for this reason: it has to roll back. With an offer behind this, it
+    /// does so by itself.
+    Void(Refusal),
     /// Its answer belongs into [`super::Session::answer_later`].
     Offer(sdp::Session),
     /// To the offer of [`super::Session::offer_later`].
     Answer(sdp::Session),
+    /// Candidates for the description that it has by then.
+    Candidates(Vec<Trickle>),
 }
 
 /// Whose turn it is.
@@ -68,11 +68,26 @@ impl Change {
         });
     }
 
+    pub(super) fn void(refusal: Refusal) -> Self {
+        Self {
+            browser: vec![ToBrowser::Void(refusal)],
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn trickle(&mut self, mut trickle: Vec<Trickle>) {
+        if trickle.is_empty() {
+            return;
+        }
+        match self.browser.last_mut() {
+            Some(ToBrowser::Candidates(own)) => own.append(&mut trickle),
+            _ => self.browser.push(ToBrowser::Candidates(trickle)),
+        }
+    }
+
     /// Puts what comes of a later event behind.
     pub(super) fn append(&mut self, mut later: Self) {
-        self.void = self.void.take().or(later.void);
         self.stanzas.append(&mut later.stanzas);
-        self.browser = later.browser.or_else(|| self.browser.take());
-        self.trickle.append(&mut later.trickle);
+        self.browser.append(&mut later.browser);
     }
 }

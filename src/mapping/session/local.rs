@@ -4,7 +4,7 @@ use crate::jingle::grouping::Group;
 use crate::jingle::{Action, Condition, Content, Jingle, Senders, Transport};
 use crate::sdp::{self, Media};
 
-use super::agreed::{bundle, check_restart, credentials, restarted};
+use super::agreed::{bundle, check_restart, credentials, restarted, ufrag};
 use super::difference::Difference;
 use super::{BUNDLE, Change, Name, Pending, Receipt, Section, Session, Stanza};
 use super::{Phase, ToBrowser};
@@ -24,6 +24,8 @@ pub(super) struct LocalChange {
     pub(super) held: Vec<Trickle>,
     /// Candidates for the browser that wait for its answer.
     pub(super) trickle: Vec<Trickle>,
+    /// Requests of the peer that will be in the answer.
+    pub(super) folded: Vec<Jingle>,
     sent: Vec<Sent>,
     /// The groups of content-accept.
     pub(super) groups: Vec<Group>,
@@ -103,9 +105,14 @@ impl Session {
     /// The peer has acknowledged the request.
     pub fn acknowledged(&mut self, receipt: Receipt) -> Change {
         let mut change = Change::default();
+        self.modifying.retain(|(own, _)| *own != receipt);
         if let Some(place) = self.withdrawn.iter().position(|(own, _)| *own == receipt) {
             let (_, undo) = self.withdrawn.swap_remove(place);
-            self.say(undo, &mut change);
+            if undo.action == Action::TransportInfo {
+                self.unwanted = self.unwanted.saturating_add(1);
+            } else if !undo.contents.is_empty() {
+                self.say(undo, &mut change);
+            }
             return change;
         }
         let Some(Pending::Local(own)) = &mut self.pending else {
@@ -129,7 +136,17 @@ impl Session {
     /// The peer has answered the request with an error.
     pub fn declined(&mut self, receipt: Receipt, condition: Option<Condition>) -> Change {
         let mut change = Change::default();
-        self.withdrawn.retain(|(own, _)| *own != receipt);
+        let (refused, withdrawn) = std::mem::take(&mut self.withdrawn)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(own, _)| *own == receipt);
+        self.withdrawn = withdrawn;
+        if refused
+            .iter()
+            .any(|(_, undo)| undo.action == Action::TransportInfo)
+        {
+            self.stale = false;
+        }
+        self.modifying.retain(|(own, _)| *own != receipt);
         let Some(Pending::Local(own)) = &mut self.pending else {
             return change;
         };
@@ -137,15 +154,15 @@ impl Session {
             return change;
         };
         let sent = own.sent.swap_remove(place);
-        if condition == Some(Condition::TieBreak) {
-            change.void = Some(Refusal::TieBreak);
+        let mut void = None;
+        let crossed = condition == Some(Condition::TieBreak);
+        if crossed && !matches!(sent.asked, Asked::Modify(_)) {
+            void = Some(Refusal::TieBreak);
         }
         let names: Vec<Name> = sent.jingle.contents.iter().map(Name::of).collect();
         match sent.asked {
             Asked::Restart => {
-                change
-                    .void
-                    .get_or_insert(Refusal::NotForPeer("restart ICE"));
+                void.get_or_insert(Refusal::NotForPeer("restart ICE"));
             }
             Asked::Add => {
                 let sections = own.sections.iter().enumerate();
@@ -157,6 +174,8 @@ impl Session {
                     own.answered(index, Reply::Rejected);
                 }
             }
+            // What the peer wants instead came before this.
+            Asked::Modify(_) if crossed => {}
             Asked::Modify(before) => {
                 for section in &mut own.sections {
                     if names.contains(&section.name) {
@@ -166,7 +185,8 @@ impl Session {
             }
             Asked::Describe | Asked::Remove => {}
         }
-        if change.void.is_some() {
+        if let Some(refusal) = void {
+            change = Change::void(refusal);
             change.append(self.roll_back());
         } else {
             self.finish_local(&mut change);
@@ -184,6 +204,11 @@ impl Session {
             added,
             removed,
         } = self.compare(&offer)?;
+        for old in &self.sections {
+            if !lines.iter().any(|own| own.name == old.name) {
+                self.parked.push(old.name.clone());
+            }
+        }
         let mut own = LocalChange::new(offer, lines);
         let stays: Vec<_> = own.sections.iter().map(|section| section.live).collect();
         let kept =
@@ -198,13 +223,16 @@ impl Session {
             }
         }
         let mut now = self.map(&own.offer, &own.sections, Kind::Offer, &mut report)?;
-        let restarts: Vec<_> = restarted(&before, &own.offer)
-            .into_iter()
-            .filter(kept)
-            .collect();
+        let restarts = if self.stale {
+            (0..before.media.len()).collect()
+        } else {
+            restarted(&before, &own.offer)
+        };
+        let restarts: Vec<_> = restarts.into_iter().filter(kept).collect();
         let mut requests: Vec<(Asked, Jingle)> = Vec::new();
         if !restarts.is_empty() {
             self.generation = self.generation.saturating_add(1);
+            self.stale = false;
             check_restart(self.dialect)?;
             let info = self.restart(&before, &mut own, &restarts, &now)?;
             requests.push((Asked::Restart, info));
@@ -260,6 +288,7 @@ impl Session {
             if wanted != section.senders {
                 let before = std::mem::replace(&mut section.senders, wanted);
                 let request = self.modification(&section.name, wanted);
+                self.supersede(&section.name);
                 requests.push((Asked::Modify(before), request));
             }
         }
@@ -273,7 +302,11 @@ impl Session {
         let mut change = Change::default();
         for (asked, request) in requests {
             for jingle in self.split(request) {
-                let receipt = self.receipt();
+                let receipt = if jingle.action == Action::ContentModify {
+                    self.modifying(&jingle)
+                } else {
+                    self.receipt()
+                };
                 own.sent.push(Sent {
                     receipt,
                     asked: asked.clone(),
@@ -304,33 +337,72 @@ impl Session {
 
     /// Takes back what the browser's offer asked for.
     pub(super) fn withdraw(&mut self, change: &mut Change) {
-        let own = match self.pending.take() {
+        let mut own = match self.pending.take() {
             Some(Pending::Local(own)) => own,
             other => {
                 self.pending = other;
                 return;
             }
         };
+        for request in own.folded.drain(..).rev() {
+            self.queue.push_front(request);
+        }
         for add in &own.adds {
             if let Some(section) = own.sections.get(add.index) {
                 self.parked.push(section.name.clone());
             }
         }
+        // The peer's new credentials are of no use without ours.
+        let open = own.restarts_open();
+        let ready = own.restart.iter().flat_map(|own| &own.transports);
+        for (_, ready) in ready {
+            if let Some(ufrag) = ready.as_ref().and_then(|ready| ready.ufrag.as_ref()) {
+                self.retire(ufrag);
+            }
+        }
         for sent in own.sent {
-            for content in &sent.jingle.contents {
-                let name = Name::of(content);
-                let undo = match sent.asked {
-                    Asked::Add => self.removal(&name, content.senders()),
-                    Asked::Modify(before) => self.modification(&name, before),
-                    // What was removed is known to nobody on this side until it is added again,
-                    // and a restart ends with the next one.
-                    Asked::Restart | Asked::Describe | Asked::Remove => continue,
-                };
-                if sent.acknowledged {
-                    self.say(undo, change);
+            if let Asked::Restart = sent.asked {
+                if !sent.acknowledged {
+                    let nothing = Jingle::new(Action::TransportInfo, self.sid.clone());
+                    self.withdrawn.push((sent.receipt, nothing));
                 } else {
-                    self.withdrawn.push((sent.receipt, undo));
+                    self.unwanted = self.unwanted.saturating_add(u32::from(open));
                 }
+                self.stale = true;
+                continue;
+            }
+            let contents = sent.jingle.contents.iter();
+            let undo = contents.filter_map(|content| match sent.asked {
+                Asked::Add => Some(self.removal(&Name::of(content), content.senders())),
+                Asked::Modify(before) => Some(self.modification(&Name::of(content), before)),
+                // What was removed is known to nobody on this side until it is added again, and a
+                // restart ends with the next one.
+                Asked::Restart | Asked::Describe | Asked::Remove => None,
+            });
+            let Some(undo) = undo.reduce(|mut all, one| {
+                all.contents.extend(one.contents);
+                all
+            }) else {
+                continue;
+            };
+            if sent.acknowledged {
+                self.say(undo, change);
+            } else {
+                self.withdrawn.push((sent.receipt, undo));
+            }
+        }
+    }
+
+    /// Who sends is said anew: what would undo an earlier request comes too late.
+    pub(super) fn supersede(&mut self, name: &Name) {
+        for (_, undo) in &mut self.withdrawn {
+            undo.contents
+                .retain(|own| own.senders.is_none() || Name::of(own) != *name);
+        }
+        // To the peer, ours is the later word.
+        for request in &mut self.queue {
+            if request.action == Action::ContentModify {
+                request.contents.retain(|own| own.name != name.name);
             }
         }
     }
@@ -354,29 +426,61 @@ impl Session {
                 self.version = self.version.saturating_add(1);
                 for (index, _) in own.restart.iter().flat_map(|own| &own.transports) {
                     let old = self.peer.as_ref().and_then(|own| own.media.get(*index));
-                    if let Some(old) = old.cloned() {
+                    if let Some(old) = old.and_then(ufrag).map(str::to_owned) {
                         self.retire(&old);
                     }
                 }
+                self.object(&mut own, &answer, change);
                 self.keep(peer);
                 self.local = Some(own.offer);
                 self.sections = own.sections;
-                change.browser = Some(ToBrowser::Answer(answer));
-                change.trickle.append(&mut own.trickle);
+                change.browser.push(ToBrowser::Answer(answer));
+                change.trickle(std::mem::take(&mut own.trickle));
                 self.next_in_queue(change);
             }
             Err(refusal) => {
-                change.void = Some(refusal);
+                change.append(Change::void(refusal));
                 self.withdraw(change);
                 self.next_in_queue(change);
             }
         }
     }
 
-    pub(super) fn say(&self, jingle: Jingle, change: &mut Change) {
-        for jingle in self.split(jingle) {
-            change.say(jingle);
+    /// What the peer asked for meanwhile may be more than the browser does.
+    fn object(&mut self, own: &mut LocalChange, answer: &sdp::Session, change: &mut Change) {
+        let asked = own.folded.iter().flat_map(|request| &request.contents);
+        let asked: Vec<_> = asked.map(|content| content.name.clone()).collect();
+        let lines = own.offer.media.iter().zip(&answer.media);
+        for (section, (offered, answered)) in own.sections.iter_mut().zip(lines) {
+            if !section.live || !asked.contains(&section.name.name) {
+                continue;
+            }
+            let peer = self.role.other();
+            let can = direction::senders(direction_of(offered), self.role);
+            let does = direction::senders(direction_of(answered), peer);
+            let wanted = self.wanted_senders(can.intersect(does), section.senders);
+            if wanted != section.senders {
+                section.senders = wanted;
+                self.supersede(&section.name);
+                let request = self.modification(&section.name, wanted);
+                self.say(request, change);
+            }
         }
+    }
+
+    pub(super) fn say(&mut self, jingle: Jingle, change: &mut Change) {
+        for jingle in self.split(jingle) {
+            let receipt = (jingle.action == Action::ContentModify).then(|| self.modifying(&jingle));
+            change.stanzas.push(Stanza { jingle, receipt });
+        }
+    }
+
+    /// Remembers a content-modify until it is answered.
+    fn modifying(&mut self, jingle: &Jingle) -> Receipt {
+        let receipt = self.receipt();
+        let names = jingle.contents.iter().map(Name::of).collect();
+        self.modifying.push((receipt, names));
+        receipt
     }
 
     fn receipt(&mut self) -> Receipt {
@@ -394,6 +498,7 @@ impl LocalChange {
             restart: None,
             held: Vec::new(),
             trickle: Vec::new(),
+            folded: Vec::new(),
             sent: Vec::new(),
             groups: Vec::new(),
         }

@@ -63,8 +63,14 @@ pub struct Session {
     /// Username fragments of the peer that are out of use.
     retired: VecDeque<String>,
     receipts: u32,
+    /// Contents of each content-modify that is not answered yet.
+    modifying: Vec<(Receipt, Vec<Name>)>,
     /// How often our side restarted ICE.
     generation: u32,
+    /// Answers that are still to come to restarts that were taken back.
+    unwanted: u32,
+    /// The peer was told of credentials that the browser does not use.
+    stale: bool,
 }
 
 /// A change that is not agreed on yet.
@@ -204,7 +210,10 @@ impl Session {
             parked: Vec::new(),
             retired: VecDeque::new(),
             receipts: 0,
+            modifying: Vec::new(),
             generation: 0,
+            unwanted: 0,
+            stale: false,
         }
     }
 

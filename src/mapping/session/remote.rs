@@ -36,17 +36,30 @@ impl Session {
     pub fn requested(&mut self, request: &Jingle) -> Result<Change, Refusal> {
         if self.peer.is_none() {
             return match request.action {
-                Action::TransportInfo => Ok(Change {
-                    trickle: self.remote_candidates(request)?,
-                    ..Change::default()
-                }),
+                Action::TransportInfo => {
+                    let mut change = Change::default();
+                    change.trickle(self.remote_candidates(request)?);
+                    Ok(change)
+                }
                 _ => Err(Refusal::OutOfOrder),
             };
         }
         let mut next = self.clone();
-        let change = next.request(request)?;
-        *self = next;
-        Ok(change)
+        match next.request(request) {
+            Ok(change) => {
+                *self = next;
+                Ok(change)
+            }
+            Err(refusal) => {
+                // Candidates that follow a restart which lost are no restart either.
+                if refusal == Refusal::TieBreak {
+                    for ice in request.contents.iter().filter_map(Content::ice) {
+                        ice.ufrag.iter().for_each(|own| self.retire(own));
+                    }
+                }
+                Err(refusal)
+            }
+        }
     }
 
     /// The browser answers the offer of [`Change::browser`].
@@ -75,6 +88,9 @@ impl Session {
             Action::TransportInfo => self.transport_info(request),
             Action::ContentAdd => self.contend(request),
             Action::ContentModify | Action::ContentRemove | Action::DescriptionInfo => {
+                if request.action == Action::ContentModify {
+                    self.check_crossing(request)?;
+                }
                 match &self.pending {
                     None => self.begin_remote(request),
                     Some(Pending::Remote(_)) => self.wait(request),
@@ -108,10 +124,7 @@ impl Session {
                 if self.role == Role::Initiator {
                     return Err(Refusal::TieBreak);
                 }
-                let mut change = Change {
-                    void: Some(Refusal::TieBreak),
-                    ..Change::default()
-                };
+                let mut change = Change::void(Refusal::TieBreak);
                 self.withdraw(&mut change);
                 change.append(self.begin_remote(request)?);
                 Ok(change)
@@ -120,13 +133,27 @@ impl Session {
         }
     }
 
+    /// Both sides say who sends in the same content: the initiator's word holds.
+    fn check_crossing(&self, request: &Jingle) -> Result<(), Refusal> {
+        let ours = self.modifying.iter().flat_map(|(_, names)| names);
+        let crossing = |name: &Name| request.contents.iter().any(|own| own.name == name.name);
+        if self.role == Role::Initiator && ours.into_iter().any(crossing) {
+            return Err(Refusal::TieBreak);
+        }
+        Ok(())
+    }
+
     pub(super) fn wait(&mut self, request: &Jingle) -> Result<Change, Refusal> {
         if self.queue.len() >= QUEUE {
             return Err(Refusal::TooMany("requests at once"));
         }
         // What is wrong is said now.
         if request.action != Action::ContentAdd {
-            for content in &request.contents {
+            let waits = |content: &Content| {
+                let mut adds = self.queue.iter().flat_map(|own| &own.contents);
+                adds.any(|own| own.name == content.name)
+            };
+            for content in request.contents.iter().filter(|own| !waits(own)) {
                 self.known(content)?;
             }
         }
@@ -217,6 +244,10 @@ impl Session {
                 self.peer_describes(request, &mut peer)?;
             }
         }
+        if own.folded.len() >= QUEUE {
+            return Err(Refusal::TooMany("requests at once"));
+        }
+        own.folded.push(request.clone());
         self.peer = Some(peer);
         self.pending = Some(Pending::Local(own));
         let mut change = Change::default();
@@ -292,6 +323,7 @@ impl Session {
         let mut change = Change::default();
         let mut report = Report::default();
         let mut lines = own.sections;
+        let adds = own.adds;
         let mapped = self.map(&browser, &lines, Kind::Answer, &mut report)?;
         if own.restart {
             let restarts = restarted(&before, &browser);
@@ -301,11 +333,22 @@ impl Session {
                 ));
             }
             self.generation = self.generation.saturating_add(1);
+            self.stale = false;
             self.answer_restart(&browser, &lines, &restarts, &mut change);
+        }
+        let mut advice = Jingle::new(Action::DescriptionInfo, self.sid.clone());
+        let described = self.descriptions(&before, &mapped);
+        advice.contents = described.into_iter().flatten().collect();
+        advice.contents.retain(|own| {
+            let added = |(_, content): &(usize, Content)| Name::of(content) == Name::of(own);
+            !adds.iter().any(added)
+        });
+        if !advice.contents.is_empty() {
+            self.say(advice, &mut change);
         }
         let mut accept = Jingle::new(Action::ContentAccept, self.sid.clone());
         let mut rejected = Vec::new();
-        for (index, content) in own.adds {
+        for (index, content) in adds {
             let name = Name::of(&content);
             let live = browser
                 .media
@@ -349,7 +392,9 @@ impl Session {
             let wanted = self.wanted_senders(wanted, section.senders);
             if wanted != section.senders {
                 section.senders = wanted;
-                self.say(self.modification(&section.name, wanted), &mut change);
+                self.supersede(&section.name);
+                let request = self.modification(&section.name, wanted);
+                self.say(request, &mut change);
             }
         }
         if !lines.iter().any(|section| section.live) {
@@ -362,16 +407,15 @@ impl Session {
         }
         regroup(&mut offer, &bundle(&browser));
         if own.restart {
-            for media in self
+            let old: Vec<_> = self
                 .peer
                 .iter()
-                .flat_map(|own| own.media.clone())
-                .collect::<Vec<_>>()
-            {
-                if !offer.media.iter().any(|new| ufrag(new) == ufrag(&media)) {
-                    self.retire(&media);
-                }
-            }
+                .flat_map(|own| &own.media)
+                .filter_map(ufrag)
+                .filter(|old| !offer.media.iter().any(|new| ufrag(new) == Some(old)))
+                .map(str::to_owned)
+                .collect();
+            old.iter().for_each(|old| self.retire(old));
         }
         self.keep(offer);
         self.sections = lines;
@@ -381,7 +425,7 @@ impl Session {
         Ok(change)
     }
 
-    pub(super) fn reject(&self, names: Vec<Name>, reason: Reason, change: &mut Change) {
+    pub(super) fn reject(&mut self, names: Vec<Name>, reason: Reason, change: &mut Change) {
         if names.is_empty() {
             return;
         }

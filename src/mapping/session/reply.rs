@@ -86,7 +86,7 @@ impl Session {
             }
         }
         for (name, senders) in surplus {
-            self.say(self.removal(&name, senders), change);
+            change.say(self.removal(&name, senders));
         }
         let mut answer = kept.clone();
         let mut gone = Vec::new();
@@ -110,7 +110,7 @@ impl Session {
             if let Some(slot) = kept.media.get_mut(index) {
                 *slot = answer::rejected(slot);
             }
-            self.say(self.removal(&name, senders), change);
+            change.say(self.removal(&name, senders));
         }
         if answer.media.iter().all(Media::is_rejected) {
             return Err(Refusal::NothingLeft);

@@ -3,6 +3,7 @@
 //! To XEP-0176 §5.9 new credentials are a restart, and so are those that come back. Conversations
 //! takes new credentials without a candidate for an offer and those with one for an answer.
 
+use crate::jingle::ice_udp::Transport;
 use crate::jingle::{Action, Content, Jingle, Role};
 use crate::sdp::{self, Media};
 
@@ -11,7 +12,7 @@ use super::local::{Reply, announcement};
 use super::remote::RemoteChange;
 use super::{Change, Name, Pending, Section, Session, merge};
 use crate::mapping::transport::Ready;
-use crate::mapping::{Refusal, Report, Why, candidate};
+use crate::mapping::{Refusal, Report, Trickle, Why, candidate};
 
 impl Session {
     /// Candidates, or other credentials: the peer's restart or its answer to ours.
@@ -32,7 +33,8 @@ impl Session {
             let own = ready.ufrag.as_ref().map(|own| own.as_str().to_owned());
             let current = self.current_ufrag(index);
             match (own, current) {
-                (Some(own), _) if self.retired.contains(&own) => {
+                // Those who take a restart back may say so.
+                (Some(own), _) if self.retired.contains(&own) && !is_bare(content) => {
                     let what = "candidates of old credentials";
                     report.note(Some(&content.name), what, Why::Meaningless);
                 }
@@ -57,12 +59,23 @@ impl Session {
         }
         let trickle = self.remote_candidates(&candidates)?;
         match &mut self.pending {
-            // The browser gets them behind the description that they belong to.
-            Some(Pending::Local(own)) if own.restart.is_some() || !own.adds.is_empty() => {
-                own.trickle.extend(trickle);
+            Some(Pending::Local(own)) => {
+                // What belongs to the description that is to come, goes behind it.
+                let current = |trickle: &Trickle| {
+                    let peer = self.peer.as_ref()?;
+                    let media = peer.media.get(trickle.index?)?;
+                    Some(ufrag(media) == trickle.ufrag.as_deref() && !media.is_rejected())
+                };
+                for trickle in trickle {
+                    if current(&trickle).unwrap_or_default() {
+                        change.trickle(vec![trickle]);
+                    } else {
+                        own.trickle.push(trickle);
+                    }
+                }
             }
             Some(Pending::Remote(own)) if own.offer.is_none() => own.trickle.extend(trickle),
-            _ => change.trickle.extend(trickle),
+            _ => change.trickle(trickle),
         }
         self.finish_local(&mut change);
         if matches!(&self.pending, Some(Pending::Remote(own)) if own.offer.is_none()) {
@@ -76,10 +89,14 @@ impl Session {
         info: &Jingle,
         fresh: Vec<(usize, Ready)>,
     ) -> Result<Restarting, Refusal> {
-        let bare = info
-            .contents
-            .iter()
-            .all(|own| own.ice().is_none_or(|ice| ice.candidates.is_empty()));
+        let bare = info.contents.iter().all(is_bare);
+        if self.unwanted > 0 && !(bare && self.dialect.restarts_by_candidates) {
+            self.unwanted -= 1;
+            for ufrag in fresh.iter().filter_map(|(_, ready)| ready.ufrag.as_ref()) {
+                self.retire(ufrag);
+            }
+            return Ok(Restarting::Dropped);
+        }
         match &mut self.pending {
             Some(Pending::Remote(_)) => Ok(Restarting::Later),
             Some(Pending::Local(own)) if own.restarts_open() => {
@@ -116,10 +133,7 @@ impl Session {
         if self.role == Role::Initiator {
             return Err(Refusal::TieBreak);
         }
-        let mut change = Change {
-            void: Some(Refusal::TieBreak),
-            ..Change::default()
-        };
+        let mut change = Change::void(Refusal::TieBreak);
         self.withdraw(&mut change);
         if let Restarting::Begun(begun) = self.begin_restart(&fresh)? {
             change.append(*begun);
@@ -159,7 +173,7 @@ impl Session {
     /// The browser's new credentials. A peer that tells an answer by its candidates gets them with
     /// the first one.
     pub(super) fn answer_restart(
-        &self,
+        &mut self,
         browser: &sdp::Session,
         lines: &[Section],
         restarts: &[usize],
@@ -238,6 +252,12 @@ impl Session {
             }
         }
     }
+}
+
+/// Whether a transport-info announces credentials only.
+fn is_bare(content: &Content) -> bool {
+    let nothing = |ice: &Transport| ice.candidates.is_empty() && !ice.gathering_complete;
+    content.extra.is_none() && content.ice().is_none_or(nothing)
 }
 
 /// What a transport-info with other credentials is.

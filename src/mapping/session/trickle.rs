@@ -15,6 +15,11 @@ impl Session {
     /// # Errors
     /// When a candidate is malformed or belongs nowhere.
     pub fn local_candidates(&mut self, trickle: &[Trickle]) -> Result<Option<Jingle>, Refusal> {
+        if self.stale {
+            // They would look like the answer to a restart.
+            self.report.note(None, "candidates", Why::Meaningless);
+            return Ok(None);
+        }
         if self.holds_candidates() {
             for own in trickle {
                 self.section_of(own)?;

@@ -1,0 +1,107 @@
+//! Two browsers joined by Jingle: whatever they change, and however it crosses on the wire, both
+//! end with the same idea of the call.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "integration test"
+)]
+
+mod mapping_harness;
+
+use campana::mapping::Dialect;
+use campana::sdp::Direction;
+use mapping_harness::{Leg, call, in_step, settle};
+use proptest::prelude::*;
+
+/// One thing that happens.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Add(bool, Direction),
+    Turn(usize, Direction),
+    Stop(usize),
+    Restart,
+    Negotiate,
+    RollBack,
+    Trickle,
+    Answer,
+    Deliver,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, max_shrink_iters: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn two_browsers_stay_in_step(
+        steps in prop::collection::vec((any::<bool>(), step()), 1..60),
+        dialect in prop::sample::select(vec!["strict", "monal", "stanza"]),
+    ) {
+        let (mut caller, mut callee) = call(Dialect::named(dialect).unwrap());
+        for (first, step) in steps {
+            let (own, other) = if first {
+                (&mut caller, &mut callee)
+            } else {
+                (&mut callee, &mut caller)
+            };
+            run(step, own, other);
+        }
+        settle(&mut caller, &mut callee);
+        // What was rolled back is wanted still.
+        for _ in 0..2 {
+            caller.negotiate();
+            settle(&mut caller, &mut callee);
+            callee.negotiate();
+            settle(&mut caller, &mut callee);
+        }
+        in_step(&caller, &callee);
+    }
+}
+
+fn run(step: Step, own: &mut Leg, other: &mut Leg) {
+    let lines = own.browser.lines.len();
+    match step {
+        Step::Add(video, direction) if lines < 6 && own.browser.is_stable() => {
+            own.browser
+                .add(if video { "video" } else { "audio" }, direction);
+        }
+        Step::Turn(index, direction) => own.browser.lines[index % lines].direction = direction,
+        // The last one would end the call.
+        Step::Stop(index) if index % lines > 0 => own.browser.lines[index % lines].stopped = true,
+        Step::Restart => {
+            if own.browser.is_stable() {
+                own.browser.restart_ice();
+            }
+        }
+        Step::Negotiate => own.negotiate(),
+        Step::RollBack => own.roll_back(),
+        Step::Trickle => own.trickle(),
+        Step::Answer => own.answer(),
+        Step::Deliver => {
+            if let Some(wire) = own.out.pop_front() {
+                other.receive(wire);
+            }
+        }
+        Step::Add(..) | Step::Stop(_) => {}
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let direction = prop::sample::select(vec![
+        Direction::SendRecv,
+        Direction::SendOnly,
+        Direction::RecvOnly,
+        Direction::Inactive,
+    ]);
+    prop_oneof![
+        2 => (any::<bool>(), direction.clone()).prop_map(|(video, way)| Step::Add(video, way)),
+        2 => (0..8usize, direction).prop_map(|(index, way)| Step::Turn(index, way)),
+        1 => (0..8usize).prop_map(Step::Stop),
+        1 => Just(Step::Restart),
+        4 => Just(Step::Negotiate),
+        1 => Just(Step::RollBack),
+        1 => Just(Step::Trickle),
+        4 => Just(Step::Answer),
+        8 => Just(Step::Deliver),
+    ]
+}
