@@ -1,25 +1,22 @@
-// Dino (https://dino.im), a real IM client, run unattended: its own display, bus, sound server and
-// home. Its window is operated as a person would, its microphone is a tone, its speaker is measured.
+// Dino (https://dino.im), an IM client, operated as by a person: with a display, a bus, a sound server
+// and a home of its own, all private. Its microphone hears a tone, its speaker is measured.
 
 import { execFile, spawn } from 'node:child_process';
-import { readFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
 import { toneShare } from './media.mjs';
-import { accepts, sleep, start, until } from './process.mjs';
-
-const run = promisify(execFile);
+import { sleep, start, until } from './process.mjs';
 
 /**
  * Starts Dino and waits until it is online.
  * @param {{
- *   dir: string, server: object, person: {jid: string, password: string},
- *   contacts: string[], tone: number, camera?: boolean,
- * }} options `contacts` are the addresses that it has a chat with; `tone` is what its microphone
- *   picks up; with `camera` it has one that shows a moving ball
+ *   dir: string, server: object, person: {jid: string, password: string}, contacts: string[],
+ *   tone: number, camera?: boolean,
+ * }} options `contacts`: the addresses it has a chat with; `tone`: what its microphone hears
  */
 export async function startDino(options) {
   const dino = new Dino(options);
@@ -33,101 +30,163 @@ export async function startDino(options) {
 }
 
 class Dino {
+  /** "Dino" and its number. */
+  version = '';
   #options;
+  #dir;
+  /** For sockets: their paths have to be short. */
+  #runtime = mkdtempSync(path.join(tmpdir(), 'dino-'));
   #env;
-  /** Sockets: their paths have to be short. */
-  #private = mkdtempSync(path.join(tmpdir(), 'dino-'));
-  #running = [];
+  /** Everything but Dino, the latest last. */
+  #helpers = [];
+  #camera;
   #forwarder;
   #dino;
   #speaker;
+  /** The last call that was looked at, in its database. */
+  #seen = 0;
 
   constructor(options) {
     this.#options = options;
-    this.dir = options.dir;
-    for (const part of ['home', 'data/dino', 'config', 'cache']) {
-      mkdirSync(path.join(this.dir, part), { recursive: true });
-    }
+    this.#dir = options.dir;
+    const [home, data, config, cache] = ['home', 'data', 'config', 'cache'].map((name) => {
+      const made = path.join(this.#dir, name);
+      mkdirSync(made, { recursive: true });
+      return made;
+    });
     this.#env = {
       PATH: process.env.PATH,
       LANG: 'C.UTF-8',
-      HOME: path.join(this.dir, 'home'),
-      XDG_DATA_HOME: path.join(this.dir, 'data'),
-      XDG_CONFIG_HOME: path.join(this.dir, 'config'),
-      XDG_CACHE_HOME: path.join(this.dir, 'cache'),
-      XDG_RUNTIME_DIR: this.#private,
-      DBUS_SESSION_BUS_ADDRESS: `unix:path=${this.#private}/bus`,
-      PULSE_SERVER: `unix:${this.#private}/sound`,
+      HOME: home,
+      XDG_DATA_HOME: data,
+      XDG_CONFIG_HOME: config,
+      XDG_CACHE_HOME: cache,
+      XDG_RUNTIME_DIR: this.#runtime,
+      DBUS_SESSION_BUS_ADDRESS: `unix:path=${this.#runtime}/bus`,
+      PULSE_SERVER: `unix:${this.#runtime}/sound`,
       GDK_BACKEND: 'x11',
       GSK_RENDERER: 'cairo',
-      GTK_A11Y: 'none',
-      NO_AT_BRIDGE: '1',
-      LIBGL_ALWAYS_SOFTWARE: '1',
       GSETTINGS_BACKEND: 'memory',
+      GTK_A11Y: 'none',
+      LIBGL_ALWAYS_SOFTWARE: '1',
+      NO_AT_BRIDGE: '1',
     };
   }
 
   async boot() {
     await Promise.all([this.#startDisplay(), this.#startBus(), this.#startSound(), this.#forward()]);
-    if (this.#options.camera) await this.#startCamera();
+    if (this.#options.camera) await this.#startPipeWire();
     await this.#seed();
-    await this.start();
+    await this.#start();
     this.#speaker = new Speaker(this.#env);
   }
 
-  /** Starts Dino itself and waits until it is online. */
-  async start() {
-    // It finds servers by DNS and trusts the system's authorities; both are its own here.
-    const script = 'mount --make-rprivate / && mount --bind "$1/hosts" /etc/hosts'
-      + ' && mount --bind "$1/resolv.conf" /etc/resolv.conf'
-      + ' && mount --bind "$1/authorities.pem" /etc/ssl/certs/ca-certificates.crt'
-      + ' && exec dino-im --print-xmpp=all';
-    const rights = process.getuid() === 0 ? '-m' : '-Urm';
-    this.#dino = this.#start('unshare', [rights, 'sh', '-c', script, 'dino', this.dir], 'dino.log');
-    await until('Dino is online', () => {
-      if (this.#dino.exited) throw new Error(`Dino ended:\n${this.log()}`);
-      return /^<\S*:presence /m.test(this.log());
-    }, { within: 60_000 }).catch((error) => {
-      throw new Error(`${error.message}\n${this.log().slice(-3000)}`);
-    });
-  }
-
-  /** What it wrote: every stanza, and complaints. */
+  /** Every stanza, sent and received, and what it complains of. */
   log() {
     return this.#dino.output;
   }
 
-  /** Opens the chat with that address. */
-  async open(address) {
+  /** Opens the chat with that address and presses its call button. */
+  async dial(address, { video = false } = {}) {
     const [{ id }] = await this.#query(
       `select c.id from conversation c join jid j on j.id = c.jid_id where j.bare_jid = ${quoted(address)}`,
     );
     await this.#activate('open-conversation', `<int32 ${id}>`);
+    await until('Dino calls', async () => {
+      const main = await this.#window(isMain);
+      if (!main) return false;
+      await this.#click(main.x + main.width - CALL_BUTTON.fromRight, main.y + CALL_BUTTON.y);
+      if (!await this.#appears(isMenu, 2000)) return false;
+      // It has to be drawn before it takes clicks.
+      await sleep(300);
+      const menu = await this.#window(isMenu);
+      if (!menu) return false;
+      await this.#click(menu.x + menu.width / 2, menu.y + menu.height * (video ? 0.7 : 0.3));
+      return this.#appears(isCall, 3000);
+    }, { within: 40_000 });
+    await this.#newCalls();
   }
 
-  /** Calls of that address, the newest last. */
-  calls() {
-    return this.#query('select id, direction, state, encryption from call order by id');
+  /** Waits until somebody calls. */
+  async incoming(patience = 15_000) {
+    const [call] = await until('Dino is called', async () => {
+      const calls = await this.#newCalls();
+      return calls.length > 0 && calls;
+    }, { within: patience });
+    // As the buttons of the notification do.
+    const answer = (action) => this.#activate(action, `<(${call.conversation}, ${call.id})>`);
+    return { accept: () => answer('accept-call'), reject: () => answer('reject-call') };
   }
 
-  /** A picture of its display. */
-  async screenshot(file) {
-    await run('import', ['-window', 'root', file], { env: this.#env, timeout: 10_000 });
+  /** Whether there is a window with a call, ringing or not. */
+  async inCall() {
+    return Boolean(await this.#window(isCall));
   }
 
-  async click(x, y) {
-    await run('xdotool', ['mousemove', x, y, 'sleep', '0.15', 'click', '1'], { env: this.#env, timeout: 10_000 });
+  /** Presses the red button. */
+  async hangUp() {
+    await until('Dino has hung up', async () => {
+      const call = await this.#window(isCall);
+      if (!call) return true;
+      // The buttons hide until the pointer moves.
+      const [x, y] = [call.x + call.width / 2, call.y + call.height / 2];
+      for (const step of [0, 10, 20]) await this.#xdotool('mousemove', x + step, y + step, 'sleep', '0.1');
+      await sleep(400);
+      await this.#click(x + HANG_UP.fromMiddle, call.y + call.height - HANG_UP.fromBottom);
+      return until('', async () => !(await this.inCall()), { within: 1500 }).catch(() => false);
+    }, { within: 20_000 });
   }
 
-  xdotool(...args) {
-    return run('xdotool', args, { env: this.#env, timeout: 10_000 });
+  /** How it counts the calls of that state: 5 declined, 6 missed, 7 failed. */
+  async callsIn(state) {
+    return (await this.#query(`select id from call where state = ${state}`)).length;
   }
 
-  activate(...args) { return this.#activate(...args); }
-
-  /** The share of what its speaker plays that is near `frequency`. */
+  /** The share of what its speaker plays that is near `frequency`, 0 to 1. */
   tone(frequency) {
     return this.#speaker.tone(frequency);
+  }
+
+  /**
+   * What the call window shows: the share of it that is green, as the picture of Chromium's
+   * made-up camera is, and the share that changes within half a second.
+   */
+  async picture() {
+    const call = await this.#window(isCall);
+    if (!call) return { green: 0, moving: 0 };
+    const before = await this.#capture(call);
+    await sleep(500);
+    const now = await this.#capture(call);
+    let [green, moving] = [0, 0];
+    for (let at = 0; at + 2 < now.length; at += 3) {
+      const [red, g, blue] = [now[at], now[at + 1], now[at + 2]];
+      if (g > 80 && red < g / 2 && blue < g / 2) green += 1;
+      if (Math.abs(g - before[at + 1]) > 40) moving += 1;
+    }
+    const pixels = now.length / 3;
+    return { green: green / pixels, moving: moving / pixels };
+  }
+
+  /** A camera that shows a ball. PipeWire's sink feeds one call for some seconds: have a new one for each. */
+  async plugInCamera() {
+    await this.#camera?.stop(2000);
+    await until('the old camera is gone', async () => !(await this.#hasCamera()));
+    this.#camera = this.#help('gst-launch-1.0', [
+      '-q', 'videotestsrc', 'is-live=true', 'pattern=ball', '!',
+      'video/x-raw,format=YUY2,width=320,height=240,framerate=15/1', '!', 'pipewiresink', 'mode=provide',
+      'stream-properties=props,media.class=Video/Source,node.name=camera,node.description=Camera',
+    ], 'camera.log');
+    await until('there is a camera', () => this.#hasCamera(), { within: 20_000, every: 200 });
+    // Dino has to notice, too.
+    await sleep(1000);
+  }
+
+  /** A picture of its display, for people. */
+  async screenshot(file) {
+    await run('gst-launch-1.0', [
+      '-q', 'ximagesrc', 'use-damage=false', 'num-buffers=1', '!', 'videoconvert', '!', 'pngenc', '!',
+      'filesink', `location=${file}`,
+    ], { env: this.#env, timeout: 10_000 });
   }
 
   /** Ends it as a power cut would. */
@@ -137,21 +196,39 @@ class Dino {
 
   async stop() {
     this.#speaker?.stop();
-    for (const child of this.#running.reverse()) await child.stop(2000);
+    await this.#dino?.stop(2000);
+    for (const helper of this.#helpers.reverse()) await helper.stop(2000);
     this.#forwarder?.close();
-    rmSync(this.#private, { recursive: true, force: true });
+    rmSync(this.#runtime, { recursive: true, force: true });
   }
 
-  #start(command, args, log, env = this.#env) {
-    const child = start(command, args, { env, log: path.join(this.dir, log) });
-    this.#running.push(child);
-    return child;
+  async #start() {
+    // It finds servers by DNS and trusts the authorities of the system: here both are ours.
+    const script = 'mount --make-rprivate /'
+      + ' && mount --bind "$1/hosts" /etc/hosts && mount --bind "$1/resolv.conf" /etc/resolv.conf'
+      + ' && mount --bind "$1/authorities.pem" /etc/ssl/certs/ca-certificates.crt'
+      + ' && exec dino-im --print-xmpp=all';
+    const rights = process.getuid() === 0 ? '-m' : '-Urm';
+    this.#dino = start('unshare', [rights, 'sh', '-c', script, 'dino', this.#dir], {
+      env: this.#env, log: path.join(this.#dir, 'dino.log'),
+    });
+    await until('Dino is online', () => {
+      if (this.#dino.exited) throw new Error(`Dino ended:\n${this.log()}`);
+      return /^<\S*:presence /m.test(this.log());
+    }, { within: 60_000 }).catch((error) => {
+      throw new Error(`${error.message}\n${this.log().slice(-3000)}`);
+    });
+  }
+
+  #help(command, args, log) {
+    const helper = start(command, args, { env: this.#env, log: path.join(this.#dir, log) });
+    this.#helpers.push(helper);
+    return helper;
   }
 
   async #startDisplay() {
-    const display = this.#start('Xvfb', [
-      '-displayfd', '1', '-screen', '0', '1200x900x24', '-nolisten', 'tcp',
-    ], 'display.log');
+    const screen = ['-screen', '0', '1200x900x24', '-nolisten', 'tcp'];
+    const display = this.#help('Xvfb', ['-displayfd', '1', ...screen], 'display.log');
     const number = await until('there is a display', () => {
       if (display.exited) throw new Error(`Xvfb ended: ${display.output}`);
       return display.output.match(/^(\d+)\n/m)?.[1];
@@ -160,46 +237,46 @@ class Dino {
   }
 
   async #startBus() {
-    const file = path.join(this.dir, 'bus.conf');
-    // No service directories: nothing is started behind our back.
-    writeFileSync(file, `<busconfig><type>session</type><listen>unix:path=${this.#private}/bus</listen>`
+    const file = path.join(this.#dir, 'bus.conf');
+    // Without service directories: nothing is started behind our back.
+    writeFileSync(file, `<busconfig><type>session</type><listen>unix:path=${this.#runtime}/bus</listen>`
       + `<policy context='default'><allow send_destination='*' eavesdrop='true'/><allow eavesdrop='true'/>`
       + `<allow own='*'/></policy></busconfig>`);
-    this.#start('dbus-daemon', [`--config-file=${file}`, '--nofork', '--nopidfile'], 'bus.log');
-    await until('there is a bus', () => accepts2(`${this.#private}/bus`), { within: 20_000 });
+    this.#help('dbus-daemon', [`--config-file=${file}`, '--nofork', '--nopidfile'], 'bus.log');
+    await until('there is a bus', () => listens(`${this.#runtime}/bus`), { within: 20_000 });
   }
 
   async #startSound() {
-    this.#start('pulseaudio', [
-      '-n', '--daemonize=no', '--exit-idle-time=-1', '--use-pid-file=no', '--realtime=no', '--high-priority=no',
-      '-L', `module-native-protocol-unix socket=${this.#private}/sound auth-anonymous=1 auth-cookie-enabled=0`,
+    this.#help('pulseaudio', [
+      '-n', '--daemonize=no', '--use-pid-file=no', '--exit-idle-time=-1', '--realtime=no', '--high-priority=no',
+      '-L', `module-native-protocol-unix socket=${this.#runtime}/sound auth-anonymous=1 auth-cookie-enabled=0`,
       '-L', 'module-null-sink sink_name=speaker rate=48000',
       '-L', 'module-null-sink sink_name=mouth rate=48000',
-      '-L', 'module-remap-source master=mouth.monitor source_name=microphone',
       '-L', `module-sine sink=mouth rate=48000 frequency=${this.#options.tone}`,
+      '-L', 'module-remap-source master=mouth.monitor source_name=microphone',
     ], 'sound.log');
-    await until('there is sound', () => accepts2(`${this.#private}/sound`), { within: 20_000 });
-    await run('pactl', ['set-default-source', 'microphone'], { env: this.#env, timeout: 10_000 });
+    await until('there is sound', () => listens(`${this.#runtime}/sound`), { within: 20_000 });
+    for (const [kind, name] of [['source', 'microphone'], ['sink', 'speaker']]) {
+      await run('pactl', [`set-default-${kind}`, name], { env: this.#env, timeout: 10_000 });
+    }
   }
 
-  async #startCamera() {
-    this.#start('pipewire', [], 'pipewire.log');
-    await until('there is PipeWire', () => accepts2(`${this.#private}/pipewire-0`), { within: 20_000 });
-    this.#start('wireplumber', [], 'wireplumber.log');
-    await sleep(1000);
-    this.#start('gst-launch-1.0', [
-      '-q', 'videotestsrc', 'is-live=true', 'pattern=ball', '!',
-      'video/x-raw,format=YUY2,width=320,height=240,framerate=15/1', '!', 'pipewiresink', 'mode=provide',
-      'stream-properties=props,media.class=Video/Source,node.name=camera,node.description=Camera',
-    ], 'camera.log');
-    await sleep(1000);
+  async #startPipeWire() {
+    this.#help('pipewire', [], 'pipewire.log');
+    await until('there is PipeWire', () => listens(`${this.#runtime}/pipewire-0`), { within: 20_000 });
+    this.#help('wireplumber', [], 'wireplumber.log');
+    await this.plugInCamera();
   }
 
-  /** Dino connects to port 5222 of the domain: at an address of our own that is the server's. */
+  async #hasCamera() {
+    const { stdout } = await run('pw-cli', ['ls', 'Node'], { env: this.#env, timeout: 10_000 });
+    return stdout.includes('node.name = "camera"');
+  }
+
+  /** It connects to port 5222 of the domain, at an address of our own here; that is the server's. */
   async #forward() {
     const { server } = this.#options;
-    const [a, b] = [process.pid >> 8 & 127, process.pid & 255];
-    const address = `127.${64 + a % 128}.${b}.5`;
+    const address = `127.64.${(process.pid >> 8) & 255}.${process.pid & 255}`;
     this.#forwarder = net.createServer((client) => {
       const upstream = net.connect(server.ports.c2s, '127.0.0.1');
       client.pipe(upstream).pipe(client);
@@ -209,18 +286,19 @@ class Dino {
     await new Promise((resolve, reject) => {
       this.#forwarder.once('error', reject).listen(5222, address, resolve);
     });
-    const file = (name, text) => writeFileSync(path.join(this.dir, name), text);
+    const file = (name, text) => writeFileSync(path.join(this.#dir, name), text);
     file('hosts', `127.0.0.1 localhost\n${address} ${server.host}\n`);
+    // Nobody answers there, at once.
     file('resolv.conf', `nameserver ${address}\noptions attempts:1 timeout:1\n`);
-    const certificate = readFileSync(path.join(server.dir, 'server.pem'), 'utf8');
-    file('authorities.pem', certificate.match(/-----BEGIN CERT[^]*END CERTIFICATE-----\n/)[0]);
+    const pem = readFileSync(path.join(server.dir, 'server.pem'), 'utf8');
+    file('authorities.pem', pem.match(/-----BEGIN CERT[^]*END CERTIFICATE-----\n/)[0]);
   }
 
-  /** Its database makes itself; the account and the chats are put in. */
+  /** Its database makes itself; then the account and the chats are put in. */
   async #seed() {
-    const once = this.#start('dino-im', ['--version'], 'dino-version.log');
+    const once = this.#help('dino-im', ['--version'], 'version.log');
     await once.exit;
-    this.version = once.output;
+    this.version = once.output.trim();
     const { person, contacts } = this.#options;
     const now = Math.floor(Date.now() / 1000);
     await this.#query([
@@ -229,18 +307,27 @@ class Dino {
       ...contacts.flatMap((contact) => [
         `insert into jid(bare_jid) values (${quoted(contact)})`,
         `insert into conversation(account_id, jid_id, active, last_active, active_last_changed, type, encryption,
-          read_up_to, read_up_to_item, notification, send_typing, send_marker, pinned)
+            read_up_to, read_up_to_item, notification, send_typing, send_marker, pinned)
           select a.id, j.id, 1, ${now}, ${now}, 0, 0, 0, -1, 0, 0, 0, 0 from account a, jid j
-          where j.bare_jid = ${quoted(contact)}`,
+            where j.bare_jid = ${quoted(contact)}`,
       ]),
-      `insert or replace into settings(key, value) values ('notifications', 'false')`,
     ].join(';\n'));
   }
 
+  /** Calls since this was asked last. */
+  async #newCalls() {
+    const calls = await this.#query(
+      `select call.id, conversation.id as conversation from call
+        join conversation on conversation.jid_id = call.counterpart_id
+        where call.id > ${this.#seen} order by call.id`,
+    );
+    this.#seen = calls.at(-1)?.id ?? this.#seen;
+    return calls;
+  }
+
   async #query(sql) {
-    const { stdout } = await run('sqlite3', [
-      '-json', '-cmd', '.timeout 5000', path.join(this.dir, 'data/dino/dino.db'), sql,
-    ], { timeout: 10_000 });
+    const file = path.join(this.#env.XDG_DATA_HOME, 'dino/dino.db');
+    const { stdout } = await run('sqlite3', ['-json', '-cmd', '.timeout 5000', file, sql], { timeout: 10_000 });
     return stdout.trim() ? JSON.parse(stdout) : [];
   }
 
@@ -250,45 +337,89 @@ class Dino {
       '--method', 'org.gtk.Actions.Activate', action, `[${parameter}]`, '{}',
     ], { env: this.#env, timeout: 10_000 });
   }
+
+  /** The first visible window that fits. */
+  async #window(fits) {
+    const { stdout } = await this.#xdotool('search', '--onlyvisible', '--name', '', 'getwindowgeometry', '--shell', '%@')
+      // One of them went away in between.
+      .catch(() => ({ stdout: '' }));
+    return stdout.split('WINDOW=').slice(1).map((text) => {
+      const [x, y, width, height] = ['X', 'Y', 'WIDTH', 'HEIGHT']
+        .map((name) => Number(text.match(new RegExp(`^${name}=(-?\\d+)$`, 'm'))?.[1]));
+      return { x, y, width, height };
+    }).find(fits);
+  }
+
+  async #appears(fits, patience) {
+    return until('', () => this.#window(fits), { within: patience }).catch(() => undefined);
+  }
+
+  async #click(x, y) {
+    await this.#xdotool('mousemove', x, y, 'sleep', '0.2', 'click', '1');
+  }
+
+  #xdotool(...args) {
+    const words = args.map((arg) => (typeof arg === 'number' ? Math.round(arg) : arg).toString());
+    return run('xdotool', words, { env: this.#env, timeout: 10_000 });
+  }
+
+  /** The colours of a part of the display, three bytes a pixel. */
+  async #capture({ x, y, width, height }) {
+    const part = [`startx=${x}`, `starty=${y}`, `endx=${x + width - 1}`, `endy=${y + height - 1}`];
+    const { stdout } = await run('gst-launch-1.0', [
+      '-q', 'ximagesrc', 'use-damage=false', 'show-pointer=false', 'num-buffers=1', ...part, '!',
+      'videoconvert', '!', 'video/x-raw,format=RGB', '!', 'fdsink', 'fd=1',
+    ], { env: this.#env, timeout: 10_000, encoding: 'buffer', maxBuffer: 16e6 });
+    return stdout;
+  }
 }
 
-/** Listens to what a null sink would play. */
+/** Listens to what the speaker plays. */
 class Speaker {
-  #child;
-  #samples = [];
+  #recorder;
+  #last = Buffer.alloc(0);
 
   constructor(env) {
-    this.#child = spawn('parec', [
+    this.#recorder = spawn('parec', [
       '--device=speaker.monitor', '--format=s16le', `--rate=${RATE}`, '--channels=1', '--latency-msec=50',
     ], { env, stdio: ['ignore', 'pipe', 'ignore'] });
-    let odd = Buffer.alloc(0);
-    this.#child.stdout.on('data', (data) => {
-      const all = Buffer.concat([odd, data]);
-      const whole = all.length & ~1;
-      const samples = [];
-      for (let at = 0; at < whole; at += 2) samples.push(all.readInt16LE(at));
-      odd = all.subarray(whole);
-      this.#samples = [...this.#samples, ...samples].slice(-RATE / 2);
+    this.#recorder.stdout.on('data', (data) => {
+      const all = Buffer.concat([this.#last, data]);
+      // Half a second, in whole samples.
+      this.#last = all.subarray(Math.max(0, all.length - RATE) & ~1);
     });
   }
 
   tone(frequency) {
-    return toneShare(this.#samples, RATE, frequency);
+    const samples = Array.from({ length: this.#last.length >> 1 }, (_, i) => this.#last.readInt16LE(2 * i));
+    return toneShare(samples, RATE, frequency);
   }
 
   stop() {
-    this.#child.kill();
+    this.#recorder.kill();
   }
 }
 
-function accepts2(socket) {
+/** Whether somebody accepts connections at this socket. */
+function listens(file) {
   return new Promise((resolve) => {
-    const connection = net.connect(socket);
-    connection.once('connect', () => { connection.destroy(); resolve(true); });
-    connection.once('error', () => resolve(false));
+    const socket = net.connect(file);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
   });
 }
 
 const quoted = (text) => `'${text.replaceAll("'", "''")}'`;
+const run = promisify(execFile);
+
+// Dino 0.4 in a display without window manager: each window has its own size.
+const isMain = ({ width, height }) => width === 1200 && height < 900;
+const isCall = ({ width, height }) => width > 500 && width < 1100 && height > 300;
+const isMenu = ({ width, height }) => width > 40 && width < 500 && height > 40 && height < 300;
+const CALL_BUTTON = { fromRight: 222, y: 28 };
+const HANG_UP = { fromMiddle: 70, fromBottom: 51 };
 
 const RATE = 16_000;
