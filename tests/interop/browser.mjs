@@ -120,6 +120,27 @@ class WebDevice {
     });
   }
 
+  /** Whatever path there is, again. */
+  anyPath() {
+    return this.page.evaluate(() => {
+      globalThis.campana.client.rtcConfiguration = {};
+    });
+  }
+
+  /** Sends a picture that can be decoded alone: a peer that missed the first may not ask for one. */
+  sendKeyFrame() {
+    return this.page.evaluate(async () => {
+      const sender = globalThis.campana.call?.pc?.getSenders().find(({ track }) => track?.kind === 'video');
+      if (!sender) return;
+      // Another size begins with one.
+      const parameters = sender.getParameters();
+      for (const encoding of parameters.encodings) {
+        encoding.scaleResolutionDownBy = encoding.scaleResolutionDownBy === 2 ? 1 : 2;
+      }
+      await sender.setParameters(parameters);
+    });
+  }
+
   /** The share of the received sound's energy near `frequency`. */
   tone(frequency) {
     return this.page.evaluate((hz) => globalThis.measureTone(hz), frequency);

@@ -126,15 +126,19 @@ class Dino {
   /** Presses the red button. */
   async hangUp() {
     await until('Dino has hung up', async () => {
-      const call = await this.#window(isCall);
-      if (!call) return true;
-      // The buttons hide until the pointer moves.
-      const [x, y] = [call.x + call.width / 2, call.y + call.height / 2];
-      for (const step of [0, 10, 20]) await this.#xdotool('mousemove', x + step, y + step, 'sleep', '0.1');
-      await sleep(400);
-      await this.#click(x + HANG_UP.fromMiddle, call.y + call.height - HANG_UP.fromBottom);
+      await this.#press(BUTTONS.hangUp);
       return until('', async () => !(await this.inCall()), { within: 1500 }).catch(() => false);
     }, { within: 20_000 });
+  }
+
+  /** Turns the microphone off, or on again. */
+  pressMicrophone() {
+    return this.#press(BUTTONS.microphone);
+  }
+
+  /** Turns the camera on or off. */
+  pressCamera() {
+    return this.#press(BUTTONS.camera);
   }
 
   /** How it counts the calls of that state: 5 declined, 6 missed, 7 failed. */
@@ -358,6 +362,17 @@ class Dino {
     await this.#xdotool('mousemove', x, y, 'sleep', '0.2', 'click', '1');
   }
 
+  /** Presses a button of the call window. */
+  async #press(fromMiddle) {
+    const call = await this.#window(isCall);
+    if (!call) return;
+    const [x, y] = [call.x + call.width / 2, call.y + call.height / 2];
+    // The buttons hide until the pointer moves.
+    for (const step of [0, 10, 20]) await this.#xdotool('mousemove', x + step, y + step, 'sleep', '0.1');
+    await sleep(400);
+    await this.#click(x + fromMiddle, call.y + call.height - BUTTONS.fromBottom);
+  }
+
   #xdotool(...args) {
     const words = args.map((arg) => (typeof arg === 'number' ? Math.round(arg) : arg).toString());
     return run('xdotool', words, { env: this.#env, timeout: 10_000 });
@@ -420,6 +435,6 @@ const isMain = ({ width, height }) => width === 1200 && height < 900;
 const isCall = ({ width, height }) => width > 500 && width < 1100 && height > 300;
 const isMenu = ({ width, height }) => width > 40 && width < 500 && height > 40 && height < 300;
 const CALL_BUTTON = { fromRight: 222, y: 28 };
-const HANG_UP = { fromMiddle: 70, fromBottom: 51 };
+const BUTTONS = { microphone: -70, camera: 0, hangUp: 70, fromBottom: 51 };
 
 const RATE = 16_000;

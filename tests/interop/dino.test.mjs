@@ -49,7 +49,7 @@ async function pageCalls(options) {
   return dino.incoming();
 }
 
-/** Each end hears the other’s tone, not its own, and packets go on arriving. */
+/** Each end hears the other's tone, not its own, and packets go on arriving. */
 async function expectSoundBothWays() {
   await until('Dino hears the page', () => dino.tone(PAGE_TONE) > 0.5, { within: 20_000 });
   await until('the page hears Dino', async () => await page.tone(PEER_TONE) > 0.5, { within: 20_000 });
@@ -70,8 +70,10 @@ async function expectPicturesBothWays() {
   // Chromium's camera is a green picture with moving parts, Dino shows nothing green otherwise.
   const seen = await until('Dino shows the page’s picture', async () => {
     const picture = await dino.picture();
-    return picture.green > 0.3 && picture.moving > 0.002 && picture;
-  }, { within: 20_000 });
+    if (picture.green > 0.3 && picture.moving > 0.002) return picture;
+    await page.sendKeyFrame();
+    return false;
+  }, { within: 30_000, every: 2000 });
   const pictures = await until('pictures at the page', async () => {
     const { videoFrames } = await page.media();
     return videoFrames >= 10 && videoFrames;
@@ -97,6 +99,34 @@ test('the page calls, Dino takes it, and the page hangs up', async (t) => {
   t.diagnostic(JSON.stringify(await expectSoundBothWays()));
   await page.hangUp();
   await dinoIsFree();
+});
+
+test('each mutes its microphone', async () => {
+  await dinoCalls();
+  await page.accept();
+  await page.connected();
+  await expectSoundBothWays();
+  await dino.pressMicrophone();
+  await page.says(/: mute$/);
+  await dino.pressMicrophone();
+  await page.says(/: unmute$/);
+  await page.page.click('#mute-audio');
+  await until('Dino hears nothing', () => dino.tone(PAGE_TONE) === 0);
+  await page.page.click('#mute-audio');
+  await expectSoundBothWays();
+  await page.hangUp();
+});
+
+test('only a relay connects them', async (t) => {
+  await page.relayOnly();
+  await dinoCalls();
+  await page.accept();
+  await page.connected();
+  const sound = await expectSoundBothWays();
+  t.diagnostic(JSON.stringify(sound));
+  assert.match(sound.path, /^relay – /);
+  await page.hangUp();
+  await page.anyPath();
 });
 
 test('Dino calls with video', async (t) => {
