@@ -2,7 +2,7 @@
 
 CAMPANA := $(abspath $(or $(CARGO_TARGET_DIR),target)/release/campana)
 
-.PHONY: demo test interop web fmt lint doc setup release
+.PHONY: demo test interop interop-dino web fmt lint doc setup release
 
 # A page to call from, with a private ejabberd, until Ctrl-C.
 demo: setup release tests/interop/node_modules/.stamp
@@ -18,6 +18,10 @@ test: setup web
 # Only the tests with real servers and clients; FILES="call_page_to_jingle.test.mjs" for some.
 interop: release tests/interop/node_modules/.stamp
 	CAMPANA_BIN=$(CAMPANA) node tests/interop/run.mjs $(FILES)
+
+# Calls with Dino, those with pictures too: they do not hold often enough to be part of `test`.
+interop-dino:
+	$(MAKE) --no-print-directory interop FILES="dino.test.mjs dino_video.mjs"
 
 release: web
 	cargo build --locked --release

@@ -92,8 +92,8 @@ class WebDevice {
     await this.page.click('#decline', { timeout: patience });
   }
 
-  async hangUp() {
-    await this.page.click('#hang-up', { timeout: 5000 });
+  async hangUp(patience = 5000) {
+    await this.page.click('#hang-up', { timeout: patience });
   }
 
   /** Whether somebody calls. */
