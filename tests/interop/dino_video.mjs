@@ -1,8 +1,8 @@
 // Dino with a camera and a page show each other pictures.
 //
-// Not part of `make test`, but of `make interop-dino`: sound and signals are as steady as everywhere,
-// yet Dino decodes the page's pictures in some calls without showing any, and the made-up camera
-// stops after some seconds.
+// Not part of `make test`, but of `make interop-dino`: on a busy machine Dino drops the page's key
+// frames (its jitter buffer holds 100 ms) and shows nothing, however many are sent, and the made-up
+// camera stops after some seconds.
 
 import { test } from 'node:test';
 
