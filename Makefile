@@ -46,5 +46,5 @@ setup:
 	tests/interop/setup.sh
 
 %/node_modules/.stamp: %/package-lock.json
-	cd $* && npm ci --no-audit --no-fund --silent
+	cd $* && npm ci --no-audit --no-fund --loglevel=error
 	touch $@

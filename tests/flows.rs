@@ -12,6 +12,8 @@
     reason = "integration test"
 )]
 
+mod schema;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs;
 use std::io;
@@ -80,10 +82,15 @@ fn play_all() {
         .collect();
     files.sort();
     let mut failed = Vec::new();
+    let mut emitted = schema::Emitted::default();
     for file in &files {
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        if let Err(error) = Play::new().run(&fs::read_to_string(file).unwrap()) {
+        let mut play = Play::new();
+        if let Err(error) = play.run(&fs::read_to_string(file).unwrap()) {
             failed.push(format!("{name}: {error}"));
+        }
+        for stanza in &play.emitted {
+            emitted.add(&name, stanza);
         }
     }
     assert!(!files.is_empty(), "no flows");
@@ -94,6 +101,7 @@ fn play_all() {
         files.len(),
         failed.join("\n")
     );
+    emitted.assert_valid();
 }
 
 struct Play {
@@ -106,6 +114,10 @@ struct Play {
     /// Receivers that do not acknowledge by themselves.
     silent: Vec<String>,
     linked: bool,
+    /// TURN user names whose allocations were to be closed.
+    dropped: Vec<String>,
+    /// Everything that the gateway sent.
+    emitted: Vec<String>,
 }
 
 impl Play {
@@ -125,6 +137,8 @@ impl Play {
             next_id: 0,
             silent: Vec::new(),
             linked: true,
+            dropped: Vec::new(),
+            emitted: Vec::new(),
         };
         play.drain();
         play
@@ -148,6 +162,9 @@ impl Play {
             .iter()
             .flat_map(|(to, inbox)| inbox.iter().map(move |s| format!("{to}: {}", short(s))))
             .collect();
+        if let Some(username) = self.dropped.pop() {
+            return Err(format!("allocations of {username} were closed"));
+        }
         if left.is_empty() {
             Ok(())
         } else {
@@ -206,6 +223,11 @@ impl Play {
                 let error = Error::TooLarge(262_144);
                 self.gateway
                     .handle_bad_stanza(self.now, BadStanza { header, error });
+            }
+            ["allocations", "of", username, "are", "closed"] => {
+                if self.dropped.pop().as_deref() != Some(*username) {
+                    return Err("they are not".to_owned());
+                }
             }
             ["no", "call", "is", "left"] if self.gateway.has_calls() => {
                 return Err("a call is left".to_owned());
@@ -271,11 +293,12 @@ impl Play {
         loop {
             match self.gateway.poll_output() {
                 Output::Timeout(due) => return due,
-                Output::DropAllocations { .. } => {}
+                Output::DropAllocations { username } => self.dropped.push(username),
                 Output::Stanza(text) => {
                     assert!(self.linked, "sent without a link: {text}");
                     let stanza = Document::parse(text.as_bytes(), NS_COMPONENT, &Limits::default())
                         .unwrap_or_else(|error| panic!("{error}: {text}"));
+                    self.emitted.push(text);
                     self.deliver(stanza);
                 }
             }
@@ -307,9 +330,14 @@ impl Play {
     fn expand(&self, body: &str) -> String {
         let mut text = body.trim().to_owned();
         while let Some((before, rest)) = text.split_once("{corpus/") {
-            let (file, behind) = rest.split_once('}').expect("a closing brace");
+            let (words, behind) = rest.split_once('}').expect("a closing brace");
+            let (file, change) = words.split_once(" with ").unwrap_or((words, ""));
             let content = fs::read_to_string(folder().join("../corpus").join(file))
                 .unwrap_or_else(|error| panic!("{file}: {error}"));
+            let content = match change.split_once(" as ") {
+                Some((old, new)) => content.replace(old, new),
+                None => content,
+            };
             let escaped = if Path::new(file).extension().is_some_and(|e| e == "xml") {
                 content
             } else {

@@ -7,6 +7,8 @@
     reason = "integration test"
 )]
 
+mod schema;
+
 use std::fs;
 use std::path::Path;
 
@@ -244,7 +246,7 @@ fn dino_calls_a_browser() {
     let offer = session.remote_offer().unwrap();
     insta::assert_snapshot!("dino_offer", offer.to_string().replace("\r\n", "\n"));
     let answer = browser::answer(BROWSER_ANSWER, &offer, &Limits::default()).unwrap();
-    let accept = session.accept(answer).unwrap();
+    let accept = valid(session.accept(answer).unwrap());
     assert_eq!(accept.action, Action::SessionAccept);
     assert_eq!(accept.contents[0].creator, Role::Initiator);
     insta::assert_snapshot!("dino_accept", accept.to_xml().replace("><", ">\n<"));
@@ -267,6 +269,7 @@ fn dino_calls_a_browser() {
         ])
         .unwrap()
         .unwrap();
+    let info = valid(info);
     let ice = info.contents[0].ice().unwrap();
     assert_eq!(ice.candidates.len(), 1);
     assert_eq!(
@@ -329,7 +332,7 @@ fn a_rejected_section_is_left_out_or_kept_as_the_peer_wants_it() {
             &Limits::default(),
         )
         .unwrap();
-        let accept = session.accept(answer).unwrap();
+        let accept = valid(session.accept(answer).unwrap());
         assert_eq!(accept.contents.len(), contents);
         if let Some(video) = accept.contents.get(1) {
             assert_eq!(video.senders(), Senders::None);
@@ -360,7 +363,7 @@ fn directions_are_mirrored_by_role() {
     let text = read("chrome156/audio-video-data.answer.sdp").replace("a=sendrecv", "a=recvonly");
     let text = text.split("m=application").next().unwrap().to_owned();
     answer = browser::answer(&text, &offer, &Limits::default());
-    let accept = session.accept(answer.unwrap()).unwrap();
+    let accept = valid(session.accept(answer.unwrap()).unwrap());
     assert_eq!(accept.contents[0].senders(), Senders::Initiator);
 }
 
@@ -379,7 +382,7 @@ fn names_that_are_no_mids_are_translated_both_ways() {
     let text = BROWSER_ANSWER.replace("a=mid:audio", &format!("a=mid:{mid}"));
     let answer = browser::answer(&text, &offer, &Limits::default()).unwrap();
     assert_eq!(
-        session.accept(answer).unwrap().contents[0].name,
+        valid(session.accept(answer).unwrap()).contents[0].name,
         "Media call"
     );
 }
@@ -486,7 +489,15 @@ fn jingle_is_cleaned_on_its_way_to_another_client() {
 
 fn calls(path: &str, dialect: &'static Dialect) -> (Session, Jingle) {
     let offer = browser::offer(&read(path), &Limits::default()).unwrap();
-    Session::initiate(Sid::new("a73sjjvkla37jfea").unwrap(), offer, dialect).unwrap()
+    let sid = Sid::new("a73sjjvkla37jfea").unwrap();
+    let (session, initiate) = Session::initiate(sid, offer, dialect).unwrap();
+    (session, valid(initiate))
+}
+
+/// What is sent is what `schemas/` says.
+fn valid(jingle: Jingle) -> Jingle {
+    schema::assert_valid(&jingle.to_xml());
+    jingle
 }
 
 fn bundle(session: &sdp::Session) -> Vec<String> {

@@ -7,6 +7,8 @@
     reason = "integration test"
 )]
 
+mod schema;
+
 use campana::jingle::hdrext::HeaderExtension;
 use campana::jingle::rtcp_fb::Feedback;
 use campana::jingle::rtp::{Bandwidth, Parameter, Payload, Stream};
@@ -108,6 +110,7 @@ proptest! {
         let (jingle, _) =
             mapping::to_jingle(&session, sid, owner, kind, &Dialect::STRICT).unwrap();
         let xml = jingle.to_xml();
+        schema::assert_valid(&xml);
         let document = Document::parse(xml.as_bytes(), "", &xml::Limits::default()).unwrap();
         let read =
             Jingle::from_xml(document.root(), &campana::jingle::Limits::default()).unwrap();

@@ -20,17 +20,16 @@ use campana::{
 };
 
 #[test]
-fn listeners_that_are_not_served_yet_are_an_error() {
-    for transport in ["tcp", "tls"] {
-        let error = service(&format!(
-            "listen = ['udp:127.0.0.1:0', '{transport}:127.0.0.1:0']"
-        ));
-        let message = error.unwrap_err().to_string();
-        assert!(
-            message.contains(transport) && message.contains("not served yet"),
-            "{message}"
-        );
-    }
+fn tls_without_a_certificate_is_an_error_that_names_the_key() {
+    let error = service("listen = ['tls:127.0.0.1:0']").unwrap_err();
+    assert!(error.to_string().contains("turn.certificate"), "{error}");
+    let files = "listen = ['tls:127.0.0.1:0']\ncertificate = '/nowhere'\nkey = '/nowhere'";
+    let error = service(files).unwrap_err();
+    assert!(matches!(error, Error::Certificate(_)));
+    assert!(
+        error.to_string().contains("turn.certificate: /nowhere"),
+        "{error}"
+    );
 }
 
 #[test]

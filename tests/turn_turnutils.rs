@@ -1,5 +1,6 @@
 //! coturn's test client, `turnutils_uclient`, against the running service: send and channel modes,
-//! to an echo peer and between two relays of our own, with and without reserved ports, IPv6 too.
+//! to an echo peer and between two relays of our own, with and without reserved ports, IPv6 too, over
+//! UDP, TCP and TLS.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,6 +21,11 @@ use std::{
     thread,
     time::Duration,
 };
+
+#[path = "turn_harness/certificate.rs"]
+mod certificate;
+
+use certificate::Files;
 
 use campana::{
     credentials::{Secret, Secrets},
@@ -112,6 +118,43 @@ fn ipv6_relays_serve_ipv6_clients() {
     );
 }
 
+#[test]
+fn tcp_clients_send_and_receive() {
+    for options in [&["-t", "-c"][..], &["-t", "-s", "-c"]] {
+        let (counters, seen) = run("127.0.0.1", options, Peer::Echo, 2);
+        assert_eq!(
+            seen,
+            Seen {
+                sent: MESSAGES,
+                lost: 0
+            }
+        );
+        assert_eq!(counters.down.packets, MESSAGES);
+    }
+}
+
+#[test]
+fn tcp_clients_reach_each_other_in_memory() {
+    let (counters, seen) = run("127.0.0.1", &["-t", "-y", "-c"], Peer::Relay, 2);
+    assert_eq!(seen.lost, 0);
+    assert!(counters.short_cut.packets >= MESSAGES, "{counters:?}");
+}
+
+#[test]
+fn tls_clients_send_and_receive() {
+    for options in [&["-t", "-S", "-c"][..], &["-t", "-S", "-s", "-c"]] {
+        let (counters, seen) = run("127.0.0.1", options, Peer::Echo, 2);
+        assert_eq!(
+            seen,
+            Seen {
+                sent: MESSAGES,
+                lost: 0
+            }
+        );
+        assert_eq!(counters.down.packets, MESSAGES);
+    }
+}
+
 const MESSAGES: u64 = 400;
 
 enum Peer {
@@ -132,14 +175,22 @@ fn run(ip: &str, options: &[&str], peer: Peer, clients: u32) -> (Counters, Seen)
     } else {
         ip.to_owned()
     };
+    let transport = match (options.contains(&"-t"), options.contains(&"-S")) {
+        (true, true) => "tls",
+        (true, false) => "tcp",
+        _ => "udp",
+    };
+    let files = Files::new();
     let config = format!(
-        "listen = ['udp:{address}:0']
+        "{}
+         listen = ['{transport}:{address}:0']
          relay_address = '{ip}'
          realm = 'example.org'
          allow_peers = ['127.0.0.0/8', '::1/128']
          user_allocations = 0
          address_allocations = 0
-         replies_per_second = 0"
+         replies_per_second = 0",
+        files.lines()
     );
     let config: Config = toml::from_str(&config).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,16 +1,14 @@
 //! What devices say: browser apps, Jingle clients, and the messages that go before Jingle.
 
-use std::time::Instant;
-
-use jid::{BareJid, FullJid, Jid};
+use jid::BareJid;
 use tracing::debug;
 
-use super::leg::jingle::{Jingle as JingleLeg, send, send_message};
+use super::leg::jingle::{Events, Jingle as JingleLeg, send, send_message};
 use super::leg::web::{Event, Web, read_offer};
-use super::leg::{Fault, Kind, Leg, Line, unknown_session};
-use super::parties::{Call, Context, Course};
-use super::signal::{Ending, Signal};
-use super::{CallId, Calls, Directory, Sink, What};
+use super::leg::{Fault, Kind, Leg, Line, refused, unknown_session};
+use super::parties::{Call, Course};
+use super::signal::{Description, Ending, Signal};
+use super::{Between, CallId, Calls, Context, What};
 use crate::jingle::message::{Ending as MessageEnding, Message, Step};
 use crate::jingle::{Action, Jingle, Reason, Sid, Transport};
 use crate::mapping::Session;
@@ -18,30 +16,27 @@ use crate::stanza::{ErrorKind, StanzaError};
 use crate::web::{self, Media};
 
 impl Calls {
-    /// A `<session/>` from a browser app to the address that stands for `person`.
+    /// A `<session/>` from a browser app.
     ///
     /// # Errors
     /// What the IQ is answered with.
     pub fn handle_web(
         &mut self,
-        now: Instant,
-        from: &FullJid,
-        person: &BareJid,
+        between: Between<'_>,
         session: web::Session,
-        out: &mut dyn Sink,
-        directory: &dyn Directory,
+        cx: &mut Context<'_>,
     ) -> Result<(), StanzaError> {
         let sid = Sid::new(&session.sid)
             .ok_or_else(|| StanzaError::bad_request("sid holds blanks or is too long"))?;
-        let Some((id, leg)) = self.find(person, from, &sid) else {
+        let Some((id, leg)) = self.find(between, &sid) else {
             let web::Message::Offer(text) = session.message else {
                 return Err(unknown_session());
             };
             let offer = read_offer(text, &self.mapping)?;
             let media = media_of(&offer.sdp);
             let kind = Kind::Web(Web::calling(sid.clone()));
-            let id = self.begin(now, from, person, sid, media, kind)?;
-            self.with(id, now, out, directory, |call, cx| {
+            let id = self.begin(cx.now, between, sid, media, kind)?;
+            self.with(id, cx, |call, cx| {
                 call.offer = Some(offer);
                 let devices = devices(call, cx);
                 call.ring(cx, devices)
@@ -54,12 +49,6 @@ impl Calls {
         let Some(call) = self.calls.get_mut(&id) else {
             return Err(unknown_session());
         };
-        if let web::Message::Offer(_) = session.message
-            && !call.can_renegotiate(leg)
-        {
-            return Err(StanzaError::not_implemented()
-                .with_text("a call with a Jingle client cannot be changed yet"));
-        }
         let Some(Leg {
             kind: Kind::Web(web),
             candidates,
@@ -73,38 +62,32 @@ impl Calls {
         }
         match web.handle(session.message, &limits)? {
             Event::PickedUp => {
-                self.await_answer(now, id);
-                self.with(id, now, out, directory, |call, cx| call.picked_up(cx, leg));
+                self.await_answer(cx.now, id);
+                self.with(id, cx, |call, cx| call.picked_up(cx, leg));
             }
+            Event::Signal(Signal::Offer(offer)) => return self.change(id, leg, offer, cx),
             Event::Signal(signal) => {
-                self.with(id, now, out, directory, |call, cx| {
-                    call.relay(cx, leg, signal)
-                });
+                self.with(id, cx, |call, cx| call.relay(cx, leg, signal));
             }
         }
         Ok(())
     }
 
-    /// A `<jingle/>` to `to`, an address that stands for `person`.
+    /// A `<jingle/>`.
     ///
     /// # Errors
     /// What the IQ is answered with.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one stanza")]
     pub fn handle_jingle(
         &mut self,
-        now: Instant,
-        from: &FullJid,
-        person: &BareJid,
-        to: &str,
+        between: Between<'_>,
         payload: &Jingle,
-        out: &mut dyn Sink,
-        directory: &dyn Directory,
+        cx: &mut Context<'_>,
     ) -> Result<(), StanzaError> {
-        let Some((id, leg)) = self.find(person, from, &payload.sid) else {
+        let Some((id, leg)) = self.find(between, &payload.sid) else {
             if payload.action != Action::SessionInitiate {
                 return Err(unknown_session());
             }
-            return self.initiated(now, from, person, to, payload, out, directory);
+            return self.initiated(between, payload, cx);
         };
         self.heard(id, leg);
         let most = self.limits.candidates;
@@ -125,50 +108,77 @@ impl Calls {
         match jingle.handle(payload) {
             Ok(events) => {
                 if events.picked_up {
-                    self.await_answer(now, id);
+                    self.await_answer(cx.now, id);
                 }
-                self.with(id, now, out, directory, |call, cx| {
-                    for reply in &events.replies {
-                        send(&line, What::Inform, reply, cx.out);
-                    }
-                    let mut course = Course::GoesOn;
-                    if events.picked_up {
-                        course = call.picked_up(cx, leg);
-                    }
-                    for signal in events.signals {
-                        if course != Course::GoesOn {
-                            break;
-                        }
-                        course = call.relay(cx, leg, signal);
-                    }
-                    course
-                });
+                self.follow(id, &line, events, cx);
                 Ok(())
             }
             Err(Fault::Stanza(error)) => Err(error),
             Err(Fault::Call(ending)) => {
-                self.with(id, now, out, directory, |call, cx| {
-                    call.end(cx.out, &ending)
-                });
+                self.with(id, cx, |call, cx| call.end(cx.out, &ending));
                 Ok(())
             }
         }
     }
 
+    /// The app of `leg` offers a change.
+    fn change(
+        &mut self,
+        id: CallId,
+        leg: usize,
+        offer: Box<Description>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), StanzaError> {
+        let mut result = Ok(());
+        self.with(id, cx, |call, cx| {
+            result = call.change(cx.out, leg, offer);
+            if let (
+                Err(_),
+                Some(Leg {
+                    kind: Kind::Web(web),
+                    ..
+                }),
+            ) = (&result, call.leg(leg))
+            {
+                web.take_back();
+            }
+            Course::GoesOn
+        });
+        result.map_err(|refusal| refused(&refusal))
+    }
+
+    /// Does what comes of a client's words.
+    pub(super) fn follow(&mut self, id: CallId, line: &Line, events: Events, cx: &mut Context<'_>) {
+        self.with(id, cx, |call, cx| {
+            for (what, reply) in &events.replies {
+                send(line, *what, reply, cx.out);
+            }
+            let mut course = Course::GoesOn;
+            if events.picked_up {
+                course = call.picked_up(cx, line.leg);
+            }
+            if events.void {
+                call.void(line.leg);
+            }
+            for signal in events.signals {
+                if course != Course::GoesOn {
+                    break;
+                }
+                course = call.relay(cx, line.leg, signal);
+            }
+            course
+        });
+    }
+
     /// A session-initiate that no announcement went before. The session is with the address it
     /// was sent to, and clients hear no other.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one stanza")]
     fn initiated(
         &mut self,
-        now: Instant,
-        from: &FullJid,
-        person: &BareJid,
-        to: &str,
+        between: Between<'_>,
         payload: &Jingle,
-        out: &mut dyn Sink,
-        directory: &dyn Directory,
+        cx: &mut Context<'_>,
     ) -> Result<(), StanzaError> {
-        let dialect = directory.dialect(from);
+        let dialect = cx.directory.dialect(between.from);
         let sid = payload.sid.clone();
         let session = match Session::initiated(payload, dialect).map_err(Fault::from) {
             Ok(session) => session,
@@ -178,12 +188,12 @@ impl Calls {
                 let line = Line {
                     call: CallId(0),
                     leg: 0,
-                    own: to.to_owned(),
-                    peer: from.clone(),
+                    own: between.to.to_owned(),
+                    peer: between.from.clone(),
                 };
                 let mut terminate = Jingle::new(Action::SessionTerminate, sid);
                 terminate.reason = Some(ending.element());
-                send(&line, What::End, &terminate, out);
+                send(&line, What::End, &terminate, cx.out);
                 return Ok(());
             }
         };
@@ -191,10 +201,10 @@ impl Calls {
         session.media().iter().for_each(|kind| media.add(kind));
         let leg = JingleLeg::calling(sid.clone(), dialect, session);
         let offer = leg.first_offer();
-        let id = self.begin(now, from, person, sid, media, Kind::Jingle(Box::new(leg)))?;
-        self.with(id, now, out, directory, |call, cx| {
+        let id = self.begin(cx.now, between, sid, media, Kind::Jingle(Box::new(leg)))?;
+        self.with(id, cx, |call, cx| {
             if let Some(caller) = call.leg(0) {
-                to.clone_into(&mut caller.line.own);
+                between.to.clone_into(&mut caller.line.own);
             }
             if let Some(Signal::Offer(offer)) = offer {
                 call.offer = Some(offer);
@@ -209,27 +219,24 @@ impl Calls {
         Ok(())
     }
 
-    /// A message of XEP-0353 to the address that stands for `person`. There is no error for a
+    /// A message of XEP-0353. There is no error for a
     /// message: what cannot be acted on is passed over.
     pub fn handle_message(
         &mut self,
-        now: Instant,
-        from: &FullJid,
-        person: &BareJid,
+        between: Between<'_>,
         message: &Message,
-        out: &mut dyn Sink,
-        directory: &dyn Directory,
+        cx: &mut Context<'_>,
     ) {
-        let parties = (person.clone(), from.to_bare(), message.sid.clone());
-        let Some(&id) = self.by_parties.get(&parties) else {
+        let Some(&id) = self.by_parties.get(&between.parties(&message.sid)) else {
             if let Step::Propose(kinds) = &message.step {
-                self.proposed(now, from, person, &message.sid, kinds, out, directory);
+                self.proposed(between, &message.sid, kinds, cx);
             }
             return;
         };
         let Some(call) = self.calls.get(&id) else {
             return;
         };
+        let from = between.from;
         let leg = call.leg_of(from);
         let is_callee = call.callee == from.to_bare() && leg != Some(0);
         let proposed = call.proposed;
@@ -237,34 +244,26 @@ impl Calls {
             self.heard(id, leg);
         }
         match (&message.step, leg) {
-            (Step::Ringing, _) if is_callee => self.with(id, now, out, directory, |call, cx| {
+            (Step::Ringing, _) if is_callee => self.with(id, cx, |call, cx| {
                 call.ringing(cx.out);
                 Course::GoesOn
             }),
             // A second `<proceed/>` of the device that has the call says nothing new.
             (Step::Proceed, None) if is_callee => {
-                self.await_answer(now, id);
-                self.with(id, now, out, directory, |call, cx| {
-                    call.proceeded(cx, from.clone())
-                });
+                self.await_answer(cx.now, id);
+                self.with(id, cx, |call, cx| call.proceeded(cx, from.clone()));
             }
             (Step::Reject(ending), None) if is_callee && proposed => {
                 let ending = ending_of(ending, Reason::Busy);
-                self.with(id, now, out, directory, |call, cx| {
-                    call.rejected(cx.out, &ending)
-                });
+                self.with(id, cx, |call, cx| call.rejected(cx.out, &ending));
             }
             (Step::Retract(ending), Some(0)) => {
                 let ending = ending_of(ending, Reason::Cancel);
-                self.with(id, now, out, directory, |call, cx| {
-                    call.hung_up(cx, 0, &ending)
-                });
+                self.with(id, cx, |call, cx| call.hung_up(cx, 0, &ending));
             }
             (Step::Finish(ending) | Step::Reject(ending), Some(leg)) => {
                 let ending = ending_of(ending, Reason::Success);
-                self.with(id, now, out, directory, |call, cx| {
-                    call.hung_up(cx, leg, &ending)
-                });
+                self.with(id, cx, |call, cx| call.hung_up(cx, leg, &ending));
             }
             (
                 Step::Propose(_)
@@ -282,62 +281,44 @@ impl Calls {
     /// A message of ours came back as an error from `from`.
     pub fn handle_bounce(
         &mut self,
-        now: Instant,
-        from: &Jid,
+        from: &BareJid,
         person: &BareJid,
         message: &Message,
-        out: &mut dyn Sink,
-        directory: &dyn Directory,
+        cx: &mut Context<'_>,
     ) {
-        let parties = (person.clone(), from.to_bare(), message.sid.clone());
+        let parties = (person.clone(), from.clone(), message.sid.clone());
         if let (Some(&id), Step::Propose(_)) = (self.by_parties.get(&parties), &message.step) {
-            self.with(id, now, out, directory, |call, cx| call.bounced(cx.out));
+            self.with(id, cx, |call, cx| call.bounced(cx.out));
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one message")]
     fn proposed(
         &mut self,
-        now: Instant,
-        from: &FullJid,
-        person: &BareJid,
+        between: Between<'_>,
         sid: &Sid,
         kinds: &[String],
-        out: &mut dyn Sink,
-        directory: &dyn Directory,
+        cx: &mut Context<'_>,
     ) {
         let mut media = Media::default();
         kinds.iter().for_each(|kind| media.add(kind));
-        let leg = JingleLeg::proposing(sid.clone(), directory.dialect(from));
+        let leg = JingleLeg::proposing(sid.clone(), cx.directory.dialect(between.from));
         match self.begin(
-            now,
-            from,
-            person,
+            cx.now,
+            between,
             sid.clone(),
             media,
             Kind::Jingle(Box::new(leg)),
         ) {
-            Ok(id) => self.with(id, now, out, directory, |call, cx| {
+            Ok(id) => self.with(id, cx, |call, cx| {
                 let devices = devices(call, cx);
                 call.ring(cx, devices)
             }),
             Err(_) => {
-                if let Ok(own) = self.own_address(person) {
+                if let Ok(own) = self.own_address(between.person) {
                     let step = Step::Reject(Ending::from(Reason::Busy).element().into());
-                    send_message(&own, from.as_str(), sid, step, out);
+                    send_message(&own, between.from.as_str(), sid, step, cx.out);
                 }
             }
-        }
-    }
-}
-
-impl Call {
-    /// Whether the side that the leg is joined to can be offered a change.
-    fn can_renegotiate(&mut self, leg: usize) -> bool {
-        match self.other(leg).and_then(|other| self.leg(other)) {
-            Some(other) => matches!(other.kind, Kind::Web(_)),
-            // Out of order rather than not implemented: let the leg say so.
-            None => true,
         }
     }
 }

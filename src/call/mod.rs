@@ -10,8 +10,8 @@
 //! reaches a device only once it has picked up, except a client without XEP-0353, which cannot ring
 //! without a session-initiate.
 //!
-//! Left out so far: changing a call under way towards a Jingle client (content-add and its kin,
-//! ICE restart); they are refused with the errors of XEP-0166.
+//! A call under way may be changed from both sides: a browser's later offer becomes what XEP-0166
+//! has for it, and what a client asks for becomes an offer ([`crate::mapping::Session`]).
 
 mod config;
 mod inputs;
@@ -24,5 +24,5 @@ mod timer;
 mod usage;
 
 pub use config::{Config, Limits};
-pub use signal::{CallId, Devices, Directory, Request, Sink, What};
+pub use signal::{Between, CallId, Context, Devices, Directory, Failure, Request, Sink, What};
 pub use table::Calls;

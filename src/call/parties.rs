@@ -5,7 +5,7 @@ use jid::{BareJid, FullJid};
 use super::leg::jingle::send_message;
 use super::leg::{Kind, Leg, Line};
 use super::signal::{Description, Ending, Signal};
-use super::{CallId, Directory, Sink};
+use super::{CallId, Context, Sink};
 use crate::jingle::Sid;
 use crate::jingle::message::Step;
 use crate::mapping::{Refusal, Trickle};
@@ -40,12 +40,6 @@ pub(super) struct Call {
     pub(super) offer: Option<Box<Description>>,
     /// The caller's candidates, until a device has its offer.
     pub(super) early: Vec<Trickle>,
-}
-
-/// What a call is given to work with.
-pub(super) struct Context<'a> {
-    pub(super) out: &'a mut dyn Sink,
-    pub(super) directory: &'a dyn Directory,
 }
 
 /// Whether a call goes on.
@@ -95,6 +89,14 @@ impl Call {
         self.proposed || self.legs.iter().skip(1).flatten().any(Leg::is_ringing)
     }
 
+    /// What a client's description lacks, and so keeps the call from beginning.
+    pub(super) fn missing(&self) -> Option<Refusal> {
+        self.legs.iter().flatten().find_map(|leg| match &leg.kind {
+            Kind::Jingle(jingle) => jingle.missing(),
+            Kind::Web(_) => None,
+        })
+    }
+
     /// Passes on what the device of `leg` said.
     pub(super) fn relay(&mut self, cx: &mut Context<'_>, leg: usize, signal: Signal) -> Course {
         let result = match (signal, self.other(leg)) {
@@ -120,15 +122,61 @@ impl Call {
                 Ok(())
             }
             (Signal::Offer(_) | Signal::Answer(_) | Signal::Info(_), None) => Ok(()),
-            (signal, Some(other)) => {
-                self.established |= other == 0 && matches!(signal, Signal::Answer(_));
-                let other = self.leg(other);
-                other.map_or(Ok(()), |other| other.deliver(signal, cx.out))
-            }
+            (signal, Some(other)) => self.pass(cx.out, leg, other, signal),
         };
         match result {
             Ok(()) => Course::GoesOn,
             Err(refusal) => self.fail(cx.out, &refusal),
+        }
+    }
+
+    /// Gives a signal to the joined leg, and what that has to say back to where it came from.
+    fn pass(
+        &mut self,
+        out: &mut dyn Sink,
+        from: usize,
+        to: usize,
+        signal: Signal,
+    ) -> Result<(), Refusal> {
+        let (mut from, mut to) = (from, to);
+        let mut signals = vec![signal];
+        while !signals.is_empty() {
+            let mut back = Vec::new();
+            for signal in signals {
+                self.established |= to == 0 && matches!(signal, Signal::Answer(_));
+                if let Some(leg) = self.leg(to) {
+                    back.extend(leg.deliver(signal, out)?);
+                }
+            }
+            signals = back;
+            std::mem::swap(&mut from, &mut to);
+        }
+        Ok(())
+    }
+
+    /// The app of `leg` wants to change the call.
+    ///
+    /// # Errors
+    /// When the other side cannot be told, or not now. Nothing has changed then.
+    pub(super) fn change(
+        &mut self,
+        out: &mut dyn Sink,
+        leg: usize,
+        offer: Box<Description>,
+    ) -> Result<(), Refusal> {
+        let other = self.other(leg).ok_or(Refusal::OutOfOrder)?;
+        self.pass(out, leg, other, Signal::Offer(offer))
+    }
+
+    /// The offer of the app that `leg` is joined to is void.
+    pub(super) fn void(&mut self, leg: usize) {
+        if let Some(other) = self.other(leg)
+            && let Some(Leg {
+                kind: Kind::Web(web),
+                ..
+            }) = self.leg(other)
+        {
+            web.take_back();
         }
     }
 

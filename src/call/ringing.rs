@@ -2,12 +2,12 @@
 
 use jid::FullJid;
 
-use super::What;
 use super::leg::jingle::{Jingle, send_message};
 use super::leg::web::Web;
 use super::leg::{Kind, Leg};
-use super::parties::{Call, Context, Course};
+use super::parties::{Call, Course};
 use super::signal::{Devices, Ending, Signal, Sink};
+use super::{Context, What};
 use crate::jingle::Reason;
 use crate::jingle::message::Step;
 use crate::mapping::{Refusal, Trickle};
@@ -131,7 +131,9 @@ impl Call {
                 .map(|leg| std::mem::take(&mut leg.early))
                 .unwrap_or_default();
             match self.leg(0) {
-                Some(caller) if !early.is_empty() => caller.deliver(Signal::Trickle(early), cx.out),
+                Some(caller) if !early.is_empty() => {
+                    caller.deliver(Signal::Trickle(early), cx.out).map(drop)
+                }
                 _ => Ok(()),
             }
         });
@@ -154,7 +156,7 @@ impl Call {
         if early.is_empty() {
             Ok(())
         } else {
-            leg.deliver(Signal::Trickle(early), cx.out)
+            leg.deliver(Signal::Trickle(early), cx.out).map(drop)
         }
     }
 

@@ -1,7 +1,10 @@
+use std::fmt;
+use std::time::Instant;
+
 use jid::{BareJid, FullJid};
 
-use crate::jingle::{Reason, ReasonElement};
-use crate::mapping::{Dialect, Trickle};
+use crate::jingle::{Condition, Reason, ReasonElement};
+use crate::mapping::{Dialect, Receipt, Trickle};
 use crate::sdp;
 use crate::web::{self, Media};
 use crate::xml::Writer;
@@ -94,6 +97,35 @@ impl From<&ReasonElement> for Ending {
     }
 }
 
+/// What an input is handled with.
+pub struct Context<'a> {
+    /// The time.
+    pub now: Instant,
+    /// Where stanzas go.
+    pub out: &'a mut dyn Sink,
+    /// Who knows about people.
+    pub directory: &'a dyn Directory,
+}
+
+impl fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("now", &self.now)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Between whom something is said: a device, and an address of ours.
+#[derive(Clone, Copy, Debug)]
+pub struct Between<'a> {
+    /// The device that speaks.
+    pub from: &'a FullJid,
+    /// The address it speaks to, as written.
+    pub to: &'a str,
+    /// The person whom that address stands for.
+    pub person: &'a BareJid,
+}
+
 /// Where the engine's stanzas go.
 pub trait Sink {
     /// Sends a stanza that wants no reply.
@@ -122,8 +154,19 @@ pub enum What {
     Describe,
     /// Candidates or information, without which the call goes on.
     Inform,
+    /// A change of a running session, whose answer the mapping waits for.
+    Change(Receipt),
     /// To end.
     End,
+}
+
+/// What a peer's error says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure<'a> {
+    /// The defined condition, RFC 6120 §8.3.3.
+    pub condition: &'a str,
+    /// The condition of XEP-0166 §10 beside it.
+    pub jingle: Option<Condition>,
 }
 
 /// What the engine asks about people.

@@ -7,11 +7,11 @@ use rand::{RngExt, SeedableRng};
 use tracing::{debug, info};
 
 use super::leg::{Kind, Leg, Line, out_of_order};
-use super::parties::{Call, Context, Course};
+use super::parties::{Call, Course};
 use super::signal::Ending;
 use super::timer::{Timer, Timers};
 use super::usage::Usage;
-use super::{CallId, Config, Directory, Limits, Request, Sink, What};
+use super::{Between, CallId, Config, Context, Failure, Limits, Request, What};
 use crate::address::Addresses;
 use crate::jingle::{Reason, Sid};
 use crate::mapping;
@@ -38,10 +38,18 @@ pub struct Calls {
     pub(super) timers: Timers,
     next: u64,
     link_down: Option<Instant>,
+    /// Devices whose last call has ended, until somebody asks.
+    free: Vec<FullJid>,
 }
 
 /// Whom our address stands for, the other party, and the sid.
-type Parties = (BareJid, BareJid, Sid);
+pub(super) type Parties = (BareJid, BareJid, Sid);
+
+impl Between<'_> {
+    pub(super) fn parties(&self, sid: &Sid) -> Parties {
+        (self.person.clone(), self.from.to_bare(), sid.clone())
+    }
+}
 
 impl Calls {
     /// No calls yet. `seed` feeds the keys in the addresses of legs.
@@ -61,6 +69,7 @@ impl Calls {
             timers: Timers::default(),
             next: 0,
             link_down: None,
+            free: Vec::new(),
         }
     }
 
@@ -82,15 +91,23 @@ impl Calls {
         self.pairs.contains_key(&pair(one, other))
     }
 
-    /// The reply to one of our requests: `Ok`, or the condition of its error, or `None` where none
-    /// came in time.
+    /// Whether a device is in a call.
+    #[must_use]
+    pub fn is_device(&self, device: &FullJid) -> bool {
+        self.by_device.contains_key(device)
+    }
+
+    /// A device whose last call has ended; each is named once.
+    pub fn poll_free(&mut self) -> Option<FullJid> {
+        self.free.pop()
+    }
+
+    /// The reply to one of our requests: a result, or what its error says.
     pub fn handle_reply(
         &mut self,
-        now: Instant,
         request: Request,
-        error: Option<&str>,
-        out: &mut dyn Sink,
-        directory: &dyn Directory,
+        failure: Option<Failure<'_>>,
+        cx: &mut Context<'_>,
     ) {
         let Some(call) = self.calls.get_mut(&request.call) else {
             return;
@@ -98,10 +115,7 @@ impl Calls {
         let Some(leg) = call.leg(request.leg) else {
             return;
         };
-        let Some(condition) = error else {
-            self.timers.stop(request.call, Timer::Offline(request.leg));
-            return;
-        };
+        let condition = failure.map_or("", |failure| failure.condition);
         let gone = matches!(
             condition,
             "item-not-found"
@@ -109,65 +123,64 @@ impl Calls {
                 | "recipient-unavailable"
                 | "remote-server-not-found"
         );
-        let ringing = leg.is_ringing();
-        debug!(
-            call.id = request.call.0,
-            condition, "A request of a call failed"
-        );
+        if failure.is_some() {
+            debug!(
+                call.id = request.call.0,
+                condition, "A request of a call failed"
+            );
+        } else {
+            self.timers.stop(request.call, Timer::Offline(request.leg));
+        }
         match request.what {
-            What::End => {}
-            What::Inform if !gone => {}
-            What::Inform => {
+            What::Change(receipt) if !gone => {
+                let line = leg.line.clone();
+                if let Kind::Jingle(jingle) = &mut leg.kind {
+                    let events = jingle.replied(receipt, failure);
+                    self.follow(request.call, &line, events, cx);
+                }
+            }
+            What::Inform | What::Change(_) if gone => {
                 let ending = Ending::from(Reason::Gone);
-                self.with(request.call, now, out, directory, |call, cx| {
+                self.with(request.call, cx, |call, cx| {
                     call.hung_up(cx, request.leg, &ending)
                 });
             }
-            What::Begin | What::Describe => {
+            What::Begin | What::Describe if failure.is_some() => {
                 let reason = match condition {
                     TIMEOUT => Reason::Timeout,
                     _ if gone => Reason::Gone,
                     _ => Reason::FailedApplication,
                 };
                 let ending = Ending::from(reason);
-                self.with(request.call, now, out, directory, |call, cx| {
-                    if !ringing
-                        && !gone
-                        && let Some(leg) = call.leg(request.leg)
-                    {
+                let tell = !leg.is_ringing() && !gone;
+                self.with(request.call, cx, |call, cx| {
+                    if let Some(leg) = call.leg(request.leg).filter(|_| tell) {
                         leg.end(&ending, cx.out);
                     }
                     call.hung_up(cx, request.leg, &ending)
                 });
             }
+            What::Begin | What::Change(_) | What::Describe | What::End | What::Inform => {}
         }
     }
 
     /// No reply came to one of our requests.
-    pub fn handle_no_reply(
-        &mut self,
-        now: Instant,
-        request: Request,
-        out: &mut dyn Sink,
-        directory: &dyn Directory,
-    ) {
+    pub fn handle_no_reply(&mut self, request: Request, cx: &mut Context<'_>) {
         match request.what {
             // Servers keep dead devices online for minutes; only the device itself can tell.
-            What::Inform => self.offline(now, request.call, request.leg),
+            What::Change(_) | What::Inform => self.offline(cx.now, request.call, request.leg),
             What::Begin | What::Describe | What::End => {
-                self.handle_reply(now, request, Some(TIMEOUT), out, directory);
+                let timeout = Failure {
+                    condition: TIMEOUT,
+                    jingle: None,
+                };
+                self.handle_reply(request, Some(timeout), cx);
             }
         }
     }
 
     /// A device is offline; without a resource, all devices of the person.
-    pub fn handle_unavailable(
-        &mut self,
-        now: Instant,
-        jid: &Jid,
-        out: &mut dyn Sink,
-        directory: &dyn Directory,
-    ) {
+    pub fn handle_unavailable(&mut self, jid: &Jid, cx: &mut Context<'_>) {
         let Ok(device) = jid.clone().try_into_full() else {
             return;
         };
@@ -179,16 +192,14 @@ impl Calls {
                 continue;
             };
             if call.taken.is_some() && call.other(leg).is_some() {
-                self.offline(now, id, leg);
+                self.offline(cx.now, id, leg);
             } else {
                 let reason = if leg == 0 {
                     Reason::Cancel
                 } else {
                     Reason::Gone
                 };
-                self.with(id, now, out, directory, |call, cx| {
-                    call.hung_up(cx, leg, &reason.into())
-                });
+                self.with(id, cx, |call, cx| call.hung_up(cx, leg, &reason.into()));
             }
         }
     }
@@ -219,12 +230,10 @@ impl Calls {
     }
 
     /// Ends all calls, because the service stops.
-    pub fn end_all(&mut self, now: Instant, out: &mut dyn Sink, directory: &dyn Directory) {
+    pub fn end_all(&mut self, cx: &mut Context<'_>) {
         let all: Vec<_> = self.calls.keys().copied().collect();
         for id in all {
-            self.with(id, now, out, directory, |call, cx| {
-                call.end(cx.out, &Reason::Gone.into())
-            });
+            self.with(id, cx, |call, cx| call.end(cx.out, &Reason::Gone.into()));
         }
     }
 
@@ -239,7 +248,8 @@ impl Calls {
     }
 
     /// Does what is due.
-    pub fn handle_timeout(&mut self, now: Instant, out: &mut dyn Sink, directory: &dyn Directory) {
+    pub fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+        let now = cx.now;
         if let Some(since) = self.link_down {
             if now.saturating_duration_since(since) >= self.config.link_grace() {
                 self.forget_all();
@@ -251,45 +261,37 @@ impl Calls {
         }
         while let Some((id, timer)) = self.timers.pop(now) {
             match timer {
-                Timer::Ring => {
-                    let ending = Ending::from(Reason::Timeout);
-                    self.with(id, now, out, directory, |call, cx| {
-                        call.end(cx.out, &ending)
-                    });
-                }
+                Timer::Ring => self.with(id, cx, |call, cx| {
+                    let missing = call.missing();
+                    let ending =
+                        missing.map_or_else(|| Reason::Timeout.into(), |m| Ending::from(&m));
+                    call.end(cx.out, &ending)
+                }),
                 // The device is told as well: it may be there and only not have replied.
                 Timer::Offline(_) => {
                     let ending = Ending::from(Reason::Gone);
-                    self.with(id, now, out, directory, |call, cx| {
-                        call.end(cx.out, &ending)
-                    });
+                    self.with(id, cx, |call, cx| call.end(cx.out, &ending));
                 }
             }
         }
         self.usage.sweep(now);
     }
 
-    pub(super) fn find(
-        &self,
-        person: &BareJid,
-        from: &FullJid,
-        sid: &Sid,
-    ) -> Option<(CallId, usize)> {
-        let parties = (person.clone(), from.to_bare(), sid.clone());
-        let id = *self.by_parties.get(&parties)?;
-        Some((id, self.calls.get(&id)?.leg_of(from)?))
+    pub(super) fn find(&self, between: Between<'_>, sid: &Sid) -> Option<(CallId, usize)> {
+        let id = *self.by_parties.get(&between.parties(sid))?;
+        Some((id, self.calls.get(&id)?.leg_of(between.from)?))
     }
 
     /// Opens a call from `from` to `person`.
     pub(super) fn begin(
         &mut self,
         now: Instant,
-        from: &FullJid,
-        person: &BareJid,
+        between: Between<'_>,
         sid: Sid,
         media: Media,
         kind: Kind,
     ) -> Result<CallId, StanzaError> {
+        let Between { from, person, .. } = between;
         let caller = from.to_bare();
         let to_caller = (person.clone(), caller.clone(), sid.clone());
         let to_callee = (caller.clone(), person.clone(), sid.clone());
@@ -348,15 +350,13 @@ impl Calls {
     pub(super) fn with(
         &mut self,
         id: CallId,
-        now: Instant,
-        out: &mut dyn Sink,
-        directory: &dyn Directory,
+        cx: &mut Context<'_>,
         work: impl FnOnce(&mut Call, &mut Context<'_>) -> Course,
     ) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        let course = work(call, &mut Context { out, directory });
+        let course = work(call, cx);
         for device in call.devices.iter().skip(call.indexed) {
             self.by_device.entry(device.clone()).or_default().push(id);
         }
@@ -365,7 +365,7 @@ impl Calls {
             self.timers.stop(id, Timer::Ring);
         }
         if let Course::Ended(ending) = course {
-            let seconds = now.saturating_duration_since(call.began).as_secs();
+            let seconds = cx.now.saturating_duration_since(call.began).as_secs();
             info!(
                 call.id = id.0,
                 reason = ending.reason.name(),
@@ -397,6 +397,7 @@ impl Calls {
                 calls.retain(|call| *call != id);
                 if calls.is_empty() {
                     self.by_device.remove(&device);
+                    self.free.push(device);
                 }
             }
         }

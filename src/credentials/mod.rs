@@ -4,4 +4,4 @@
 pub mod extdisco;
 mod rest;
 
-pub use rest::{Credentials, Refusal, Secret, Secrets, Username, mint};
+pub use rest::{Credentials, Refusal, Secret, Secrets, Username, mint, username};

@@ -27,9 +27,15 @@ impl fmt::Debug for Credentials {
 /// Credentials for `person`, good until `expires_unix` (seconds since 1970).
 #[must_use]
 pub fn mint(secret: &Secret, person: &str, expires_unix: u64) -> Credentials {
-    let username = format!("{expires_unix}:{person}");
+    let username = username(person, expires_unix);
     let password = secret.password(&username);
     Credentials { username, password }
+}
+
+/// The user name of credentials for `person` that are good until `expires_unix`.
+#[must_use]
+pub fn username(person: &str, expires_unix: u64) -> String {
+    format!("{expires_unix}:{person}")
 }
 
 /// A secret shared with somebody: those who mint TURN credentials and those who check them, or an

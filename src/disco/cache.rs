@@ -117,21 +117,22 @@ mod tests {
     fn a_right_hash_is_remembered() {
         let profile = Profile::person(Media::AUDIO);
         let mut cache = Cache::default();
-        let learned = cache.learn("sha-1", &profile.ver(), answer(&profile).root());
+        let learned = cache.learn("sha-1", profile.ver(), answer(&profile).root());
         assert_eq!(learned.media, Media::AUDIO);
         assert!(learned.message_initiation);
-        assert_eq!(cache.get("sha-1", &profile.ver()), Some(&learned));
+        assert_eq!(cache.get("sha-1", profile.ver()), Some(&learned));
     }
 
     #[test]
     fn a_wrong_hash_is_believed_of_its_sender_only() {
         let mut cache = Cache::default();
-        let victim = Profile::person(Media::BOTH).ver();
+        let profile = Profile::person(Media::BOTH);
+        let victim = profile.ver();
         let poison = answer(&Profile::person(Media::default()));
         assert_eq!(
-            cache.learn("sha-1", &victim, poison.root()).media,
+            cache.learn("sha-1", victim, poison.root()).media,
             Media::default()
         );
-        assert_eq!(cache.get("sha-1", &victim), None);
+        assert_eq!(cache.get("sha-1", victim), None);
     }
 }

@@ -14,6 +14,7 @@ pub struct Profile {
     category: &'static str,
     kind: &'static str,
     features: Vec<&'static str>,
+    ver: String,
 }
 
 impl Profile {
@@ -24,11 +25,7 @@ impl Profile {
         if ice {
             features.push(NS_EXTDISCO);
         }
-        Self {
-            category: "gateway",
-            kind: "xmpp",
-            features,
-        }
+        Self::new("gateway", "xmpp", features)
     }
 
     /// The gateway address of a person who can take these media.
@@ -42,11 +39,7 @@ impl Profile {
             features.extend(media.audio.then_some(NS_RTP_AUDIO));
             features.extend(media.video.then_some(NS_RTP_VIDEO));
         }
-        Self {
-            category: "client",
-            kind: "web",
-            features,
-        }
+        Self::new("client", "web", features)
     }
 
     /// Writes the children of the `<query/>` of a disco#info result.
@@ -60,9 +53,24 @@ impl Profile {
         }
     }
 
+    fn new(category: &'static str, kind: &'static str, features: Vec<&'static str>) -> Self {
+        let mut profile = Self {
+            category,
+            kind,
+            features,
+            ver: String::new(),
+        };
+        profile.ver = profile.verification();
+        profile
+    }
+
     /// The verification string of XEP-0115 §5.1, with SHA-1 as that section asks for.
     #[must_use]
-    pub fn ver(&self) -> String {
+    pub fn ver(&self) -> &str {
+        &self.ver
+    }
+
+    fn verification(&self) -> String {
         let mut writer = Writer::new("");
         writer.open("query", NS_INFO);
         self.write_info(&mut writer);
@@ -90,7 +98,7 @@ impl Profile {
     pub fn answers(&self, node: &str) -> bool {
         node.strip_prefix(CAPS_NODE)
             .and_then(|rest| rest.strip_prefix('#'))
-            .is_some_and(|ver| ver == self.ver())
+            .is_some_and(|ver| ver == self.ver)
     }
 }
 

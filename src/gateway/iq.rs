@@ -7,7 +7,8 @@ use jid::{BareJid, FullJid, Jid};
 use super::outbox::Purpose;
 use super::{Gateway, Inbound, delegation};
 use crate::address::Named;
-use crate::credentials::extdisco;
+use crate::call::{Between, Failure};
+use crate::credentials::{extdisco, username};
 use crate::disco::{self, Profile};
 use crate::jingle::{self, Jingle};
 use crate::mapping;
@@ -42,8 +43,8 @@ impl Gateway {
             (Some("set"), Some(_)) => true,
             (Some("result"), Some(id)) => return self.handle_reply(now, inbound, id, None),
             (Some("error"), Some(id)) => {
-                let condition = stanza::error_condition(root);
-                return self.handle_reply(now, inbound, id, Some(condition));
+                let failure = failure_of(root);
+                return self.handle_reply(now, inbound, id, Some(failure));
             }
             // RFC 6120 §8.2.3: no id, or no legal type.
             (Some("result" | "error"), None) => return,
@@ -99,7 +100,7 @@ impl Gateway {
                         None => return Answer::Later,
                     }
                 }
-                self.request_of_person(now, inbound, person, set, payload)
+                self.request_of_person(inbound, person, set, payload)
             }
             Named::Reserved => Answer::Error(StanzaError::service_unavailable()),
         }
@@ -123,7 +124,7 @@ impl Gateway {
                     Some(node) => Answer::With(result_with(inbound, &|writer| {
                         delegation::write_features(node, ice, writer);
                     })),
-                    None => info_answer(inbound, payload, &Profile::service(ice)),
+                    None => info_answer(inbound, payload, &self.profiles.service),
                 }
             }
             (_, "delegation", true) => self.delegated(now, inbound, payload),
@@ -161,9 +162,20 @@ impl Gateway {
     }
 
     /// XEP-0215.
-    fn ice_servers(&self, now: Instant, inbound: &Inbound<'_>, query: &extdisco::Query) -> Answer {
+    fn ice_servers(
+        &mut self,
+        now: Instant,
+        inbound: &Inbound<'_>,
+        query: &extdisco::Query,
+    ) -> Answer {
         if !self.may_have_ice(&inbound.from) {
             return Answer::Error(StanzaError::service_unavailable());
+        }
+        if let Ok(device) = inbound.from.clone().try_into_full()
+            && self.clients.registry.device(&device).is_some()
+        {
+            let username = username(device.to_bare().as_str(), self.expiry(now));
+            self.remember_issued(&device, username);
         }
         Answer::With(result_with(inbound, &|writer| {
             self.write_ice(now, &inbound.from, query, writer);
@@ -197,23 +209,29 @@ impl Gateway {
     }
 
     fn write_ice(&self, now: Instant, from: &Jid, query: &extdisco::Query, writer: &mut Writer) {
-        let expires = self.unix(now) + self.config.credential_ttl;
-        query.write_answer(&self.config.ice, from.to_bare().as_str(), expires, writer);
+        query.write_answer(
+            &self.config.ice,
+            from.to_bare().as_str(),
+            self.expiry(now),
+            writer,
+        );
+    }
+
+    /// When credentials that are given out now expire, in seconds since 1970.
+    fn expiry(&self, now: Instant) -> u64 {
+        self.unix(now) + self.config.credential_ttl
     }
 
     fn request_of_person(
         &mut self,
-        now: Instant,
         inbound: &Inbound<'_>,
         person: &BareJid,
         set: bool,
         payload: Element<'_>,
     ) -> Answer {
         match (payload.ns(), payload.name(), set) {
-            (jingle::session::NS, "jingle", true) => {
-                self.jingle(now, inbound, person, payload).into()
-            }
-            (web::NS, "session", true) => self.session(now, inbound, person, payload).into(),
+            (jingle::session::NS, "jingle", true) => self.jingle(inbound, person, payload).into(),
+            (web::NS, "session", true) => self.session(inbound, person, payload).into(),
             (disco::NS_INFO, "query", false) => {
                 // Whoever is in a call with her sees the features that it needs.
                 let media = if self.calls.joins(person, &inbound.from.to_bare()) {
@@ -221,7 +239,7 @@ impl Gateway {
                 } else {
                     self.media_of(person)
                 };
-                info_answer(inbound, payload, &Profile::person(media))
+                info_answer(inbound, payload, self.profiles.person(media))
             }
             (disco::NS_ITEMS, "query", false) => Answer::With(result_with(inbound, &|writer| {
                 writer.leaf("query", disco::NS_ITEMS, "");
@@ -233,7 +251,6 @@ impl Gateway {
 
     fn jingle(
         &mut self,
-        now: Instant,
         inbound: &Inbound<'_>,
         person: &BareJid,
         payload: Element<'_>,
@@ -245,14 +262,17 @@ impl Gateway {
         if payload.action == jingle::Action::SessionInitiate {
             self.refuse_new_calls(person, &from)?;
         }
-        let (out, clients) = (&mut self.outbox, &self.clients);
-        self.calls
-            .handle_jingle(now, &from, person, inbound.to, &payload, out, clients)
+        let between = Between {
+            from: &from,
+            to: inbound.to,
+            person,
+        };
+        let (calls, mut cx) = self.calls();
+        calls.handle_jingle(between, &payload, &mut cx)
     }
 
     fn session(
         &mut self,
-        now: Instant,
         inbound: &Inbound<'_>,
         person: &BareJid,
         payload: Element<'_>,
@@ -273,8 +293,13 @@ impl Gateway {
         if matches!(session.message, web::Message::Offer(_)) {
             self.refuse_new_calls(person, &from)?;
         }
-        self.calls
-            .handle_web(now, &from, person, session, &mut self.outbox, &self.clients)
+        let between = Between {
+            from: &from,
+            to: inbound.to,
+            person,
+        };
+        let (calls, mut cx) = self.calls();
+        calls.handle_web(between, session, &mut cx)
     }
 
     /// While the service stops, only calls that live go on.
@@ -286,7 +311,13 @@ impl Gateway {
         Ok(())
     }
 
-    fn handle_reply(&mut self, now: Instant, inbound: &Inbound<'_>, id: &str, error: Option<&str>) {
+    fn handle_reply(
+        &mut self,
+        now: Instant,
+        inbound: &Inbound<'_>,
+        id: &str,
+        failure: Option<Failure<'_>>,
+    ) {
         // ATTACKS: a reply that nobody asked for is dropped without a word.
         let Some(purpose) = self.outbox.reply(&inbound.from, id) else {
             return;
@@ -296,11 +327,11 @@ impl Gateway {
             .root()
             .children()
             .next()
-            .filter(|_| error.is_none());
+            .filter(|_| failure.is_none());
         match purpose {
             Purpose::Call(request) => {
-                self.calls
-                    .handle_reply(now, request, error, &mut self.outbox, &self.clients);
+                let (calls, mut cx) = self.calls();
+                calls.handle_reply(request, failure, &mut cx);
             }
             Purpose::Caps(jid, caps) => {
                 let query = payload.filter(|query| query.is("query", disco::NS_INFO));
@@ -310,11 +341,11 @@ impl Gateway {
             Purpose::Roster(person) => self.roster_known(now, &person, payload),
             Purpose::Device(jid) => {
                 let gone = matches!(
-                    error,
+                    failure.map(|failure| failure.condition),
                     Some("service-unavailable" | "recipient-unavailable" | "item-not-found")
                 );
                 if gone {
-                    self.offline(now, &jid.into());
+                    self.offline(&jid.into());
                 }
             }
         }
@@ -323,13 +354,27 @@ impl Gateway {
     pub(super) fn handle_no_reply(&mut self, now: Instant, purpose: Purpose) {
         match purpose {
             Purpose::Call(request) => {
-                self.calls
-                    .handle_no_reply(now, request, &mut self.outbox, &self.clients);
+                let (calls, mut cx) = self.calls();
+                calls.handle_no_reply(request, &mut cx);
             }
             Purpose::Caps(jid, caps) => self.clients.learned(&jid, &caps, None),
             Purpose::Roster(person) => self.roster_known(now, &person, None),
             Purpose::Device(_) => {}
         }
+    }
+}
+
+/// What an error says, with the condition of XEP-0166 §10 if there is one.
+fn failure_of(stanza: Element<'_>) -> Failure<'_> {
+    let error = stanza.children().find(|child| child.name() == "error");
+    let jingle = error
+        .into_iter()
+        .flat_map(Element::children)
+        .filter(|child| child.ns() == jingle::error::NS)
+        .find_map(|child| jingle::Condition::from_name(child.name()));
+    Failure {
+        condition: stanza::error_condition(stanza),
+        jingle,
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::{Gateway, Inbound};
 use crate::address::Named;
+use crate::call::Between;
 use crate::jingle::message::{Message, Step};
 use crate::stanza::{self, StanzaError};
 
@@ -27,8 +28,8 @@ impl Gateway {
             return;
         };
         if kind == Some("error") {
-            let (calls, out) = (&mut self.calls, &mut self.outbox);
-            return calls.handle_bounce(now, &inbound.from, person, &message, out, &self.clients);
+            let (calls, mut cx) = self.calls();
+            return calls.handle_bounce(&inbound.from.to_bare(), person, &message, &mut cx);
         }
         let Ok(from) = inbound.from.clone().try_into_full() else {
             return;
@@ -45,14 +46,13 @@ impl Gateway {
                 return;
             }
         }
-        self.calls.handle_message(
-            now,
-            &from,
+        let between = Between {
+            from: &from,
+            to: inbound.to,
             person,
-            &message,
-            &mut self.outbox,
-            &self.clients,
-        );
+        };
+        let (calls, mut cx) = self.calls();
+        calls.handle_message(between, &message, &mut cx);
     }
 
     /// XEP-0356 §4.1: a server tells what it lets us do for its own people.

@@ -19,14 +19,15 @@ mod recent;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use jid::{BareJid, Jid};
+use jid::{BareJid, FullJid, Jid};
 use tracing::{debug, info};
 
 use self::clients::Clients;
 use self::outbox::{Outbox, Purpose};
 use self::recent::Recent;
 use crate::address::{Addresses, Named};
-use crate::call::Calls;
+use crate::call::{self, Calls, Sink};
+use crate::disco::Profile;
 use crate::presence::{Access, Decision};
 use crate::stanza::{self, StanzaError};
 use crate::web::{self, Media};
@@ -52,6 +53,11 @@ pub struct Gateway {
     parked: HashMap<BareJid, Vec<Document>>,
     /// What each person's watchers were last told.
     told: HashMap<BareJid, people::Callable>,
+    profiles: Profiles,
+    /// The TURN user names that apps were given, newest last.
+    issued: HashMap<FullJid, Vec<String>>,
+    /// Those whose allocations are to be closed.
+    unused: Vec<String>,
     /// A moment, and the seconds since 1970 then.
     clock: (Instant, u64),
     link_up: bool,
@@ -82,6 +88,30 @@ struct Inbound<'a> {
     named: Named,
 }
 
+/// What our addresses answer to disco#info.
+#[derive(Debug)]
+struct Profiles {
+    service: Profile,
+    persons: Vec<(Media, Profile)>,
+}
+
+impl Profiles {
+    fn new(ice: bool) -> Self {
+        let persons = [Media::default(), Media::AUDIO, Media::VIDEO, Media::BOTH]
+            .map(|media| (media, Profile::person(media)));
+        Self {
+            service: Profile::service(ice),
+            persons: persons.into(),
+        }
+    }
+
+    /// Of the gateway address of a person who can take these media.
+    fn person(&self, media: Media) -> &Profile {
+        let found = self.persons.iter().find(|(of, _)| *of == media);
+        found.map_or(&self.service, |(_, profile)| profile)
+    }
+}
+
 impl Gateway {
     /// A gateway at `now`, which is `unix` seconds after 1970. All randomness comes of `seed`.
     #[must_use]
@@ -104,6 +134,9 @@ impl Gateway {
             rosters: HashSet::new(),
             parked: HashMap::new(),
             told: HashMap::new(),
+            profiles: Profiles::new(!config.ice.is_empty()),
+            issued: HashMap::new(),
+            unused: Vec::new(),
             clock: (now, unix),
             link_up: false,
             drain_until: None,
@@ -210,10 +243,11 @@ impl Gateway {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.outbox.now = now;
         if self.drain_until.is_some_and(|until| until <= now) {
-            self.calls.end_all(now, &mut self.outbox, &self.clients);
+            let (calls, mut cx) = self.calls();
+            calls.end_all(&mut cx);
         }
-        self.calls
-            .handle_timeout(now, &mut self.outbox, &self.clients);
+        let (calls, mut cx) = self.calls();
+        calls.handle_timeout(&mut cx);
         // Without a link nobody can reply; the clock starts anew when it is back.
         while self.link_up
             && let Some(purpose) = self.outbox.overdue()
@@ -241,6 +275,9 @@ impl Gateway {
         {
             return Output::Stanza(stanza);
         }
+        if let Some(username) = self.unused_credential() {
+            return Output::DropAllocations { username };
+        }
         let replies = self.outbox.next_deadline().filter(|_| self.link_up);
         let drain = self.drain_until.filter(|_| !self.calls.is_empty());
         Output::Timeout(
@@ -249,6 +286,30 @@ impl Gateway {
                 .flatten()
                 .min(),
         )
+    }
+
+    /// A TURN user name of an app whose last call has ended. IM clients use theirs for calls that we
+    /// know nothing of.
+    fn unused_credential(&mut self) -> Option<String> {
+        while let Some(device) = self.calls.poll_free() {
+            let names = self.issued.remove(&device).unwrap_or_default();
+            // Two devices of a person have the same name if they asked within the same second.
+            let shared = |name: &String| self.issued.values().any(|names| names.contains(name));
+            self.unused
+                .extend(names.into_iter().filter(|name| !shared(name)));
+        }
+        self.unused.pop()
+    }
+
+    /// Remembers what an app was given.
+    fn remember_issued(&mut self, device: &FullJid, username: String) {
+        let names = self.issued.entry(device.clone()).or_default();
+        if !names.contains(&username) {
+            names.push(username);
+        }
+        if names.len() > MAX_ISSUED {
+            names.remove(0);
+        }
     }
 
     /// Whether a call lives.
@@ -262,8 +323,18 @@ impl Gateway {
         self.clock.1 + now.saturating_duration_since(self.clock.0).as_secs()
     }
 
+    /// The calls, and what they are given to work with.
+    fn calls(&mut self) -> (&mut Calls, call::Context<'_>) {
+        let now = self.outbox.now;
+        let cx = call::Context {
+            now,
+            out: &mut self.outbox,
+            directory: &self.clients,
+        };
+        (&mut self.calls, cx)
+    }
+
     fn send(&mut self, stanza: String) {
-        use crate::call::Sink;
         self.outbox.send(stanza);
     }
 
@@ -354,6 +425,8 @@ fn is_from(stanza: &Document, from: &Jid) -> bool {
 
 /// RFC 6121 §2.1.1.
 const NS_ROSTER: &str = "jabber:iq:roster";
+/// TURN user names remembered of one app.
+const MAX_ISSUED: usize = 4;
 /// Stanzas that wait for the roster of one person, and of all.
 const MAX_PARKED_FOR_ONE: usize = 100;
 const MAX_PARKED: usize = 5_000;

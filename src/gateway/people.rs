@@ -6,7 +6,6 @@ use jid::{BareJid, FullJid, Jid};
 
 use super::{Gateway, Inbound};
 use crate::address::Named;
-use crate::disco::Profile;
 use crate::presence::{Client, Show};
 use crate::stanza::{self, ErrorKind, StanzaError};
 use crate::web::{Device, Media};
@@ -35,7 +34,7 @@ impl Gateway {
                 }
             }
             (Some("unavailable"), Named::Service | Named::Person(_)) => {
-                self.offline(now, &inbound.from);
+                self.offline(&inbound.from);
             }
             (Some("subscribe"), Named::Service) => {
                 self.send_presence(
@@ -79,10 +78,15 @@ impl Gateway {
     }
 
     /// Whatever is at this address is gone.
-    pub(super) fn offline(&mut self, now: Instant, jid: &Jid) {
+    pub(super) fn offline(&mut self, jid: &Jid) {
         self.clients.unavailable(jid);
-        self.calls
-            .handle_unavailable(now, jid, &mut self.outbox, &self.clients);
+        if let Ok(device) = jid.clone().try_into_full()
+            && !self.calls.is_device(&device)
+        {
+            self.issued.remove(&device);
+        }
+        let (calls, mut cx) = self.calls();
+        calls.handle_unavailable(jid, &mut cx);
         self.tell_watchers(&jid.to_bare());
     }
 
@@ -210,7 +214,7 @@ impl Gateway {
             if let Some(show) = callable.show.text() {
                 writer.leaf("show", NS_COMPONENT, show);
             }
-            Profile::person(callable.media).write_caps(&mut writer);
+            self.profiles.person(callable.media).write_caps(&mut writer);
         }
         self.send(writer.finish());
     }

@@ -10,7 +10,7 @@
 //! - All output that waits leaves in one write, at once (`TCP_NODELAY`).
 //! - An idle link is kept alive and a dead one noticed: within 45 s if the server answers pings,
 //!   within 30 s of the first unacknowledged byte if the machine is gone.
-//! - It reconnects after 100 ms or more, never later than 800 ms while a call lives and 30 s
+//! - It reconnects after 100 ms or more, never later than 400 ms while a call lives and 30 s
 //!   otherwise, jittered; the delays start anew after a stream of 10 s.
 //!
 //! # When the server does not read

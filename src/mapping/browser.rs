@@ -57,7 +57,7 @@ pub(super) fn fits(answer: &sdp::Session, offer: &sdp::Session) -> Result<(), Re
     Ok(())
 }
 
-fn check(session: &sdp::Session) -> Result<(), Refusal> {
+pub(super) fn check(session: &sdp::Session) -> Result<(), Refusal> {
     let tags = to_jingle::tags(session);
     for (index, media) in session.media.iter().enumerate() {
         if media.is_rejected() {

@@ -30,6 +30,16 @@ pub struct Dialect {
     pub same_contents: bool,
     /// One `setup` for all contents.
     pub one_setup: bool,
+    /// Takes content-remove for what it is. Conversations ends the call over it, Dino does not know
+    /// it: there nobody sends any more.
+    pub removes: bool,
+    /// Takes a content-modify only of what its sender sends itself.
+    pub own_senders_only: bool,
+    /// Restarts ICE when the credentials change.
+    pub restarts: bool,
+    /// Tells offer and answer of an ICE restart by whether there are candidates in it, and has one
+    /// set of credentials for all contents.
+    pub restarts_by_candidates: bool,
     /// Understands the end of candidates as `<gathering-complete/>` in XEP-0176's namespace.
     pub gathering_complete: bool,
     /// Name stream and track in an element of stanza's own, too.
@@ -55,6 +65,10 @@ impl Dialect {
         short_names: false,
         same_contents: false,
         one_setup: false,
+        removes: true,
+        own_senders_only: false,
+        restarts: true,
+        restarts_by_candidates: false,
         gathering_complete: false,
         streams: false,
         writes_unmirrored: false,
@@ -78,6 +92,9 @@ impl Dialect {
         tcp: false,
         same_contents: true,
         one_setup: true,
+        removes: false,
+        own_senders_only: true,
+        restarts_by_candidates: true,
         ..Self::CLIENT
     };
 
@@ -87,6 +104,8 @@ impl Dialect {
         one_content: true,
         groups: false,
         tcp: false,
+        removes: false,
+        restarts: false,
         ..Self::CLIENT
     };
 

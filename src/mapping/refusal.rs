@@ -55,6 +55,18 @@ pub enum Refusal {
     /// Too much of something.
     #[error("too many {0}")]
     TooMany(&'static str),
+    /// Legal in itself, but not now.
+    #[error("this can not be asked for now")]
+    OutOfOrder,
+    /// Both sides asked for a change at once, and the other's goes first (XEP-0166 §7.2.16).
+    #[error("the other side asked for a change at the same time")]
+    TieBreak,
+    /// The peer has no way to do what the browser wants.
+    #[error("the peer can not {0}")]
+    NotForPeer(&'static str),
+    /// No content is left.
+    #[error("nothing is left of the session")]
+    NothingLeft,
 }
 
 impl Refusal {
@@ -66,7 +78,11 @@ impl Refusal {
             Self::UnsupportedApplications => Reason::UnsupportedApplications,
             Self::UnsupportedTransports => Reason::UnsupportedTransports,
             Self::Credentials(_) => Reason::FailedTransport,
-            Self::Sdp(_)
+            Self::NothingLeft => Reason::Success,
+            Self::OutOfOrder
+            | Self::TieBreak
+            | Self::NotForPeer(_)
+            | Self::Sdp(_)
             | Self::Jingle(_)
             | Self::Unfit(_)
             | Self::DuplicateContent(_)
@@ -82,7 +98,10 @@ impl Refusal {
     /// is fine, is acknowledged, and ends the session.
     pub fn is_stanza_error(&self) -> bool {
         match self {
-            Self::Sdp(_)
+            Self::OutOfOrder
+            | Self::TieBreak
+            | Self::NotForPeer(_)
+            | Self::Sdp(_)
             | Self::Jingle(_)
             | Self::Unfit(_)
             | Self::DuplicateContent(_)
@@ -91,7 +110,8 @@ impl Refusal {
             | Self::Candidate
             | Self::UnknownSection
             | Self::TooMany(_) => true,
-            Self::NoDtls(_)
+            Self::NothingLeft
+            | Self::NoDtls(_)
             | Self::OmemoOnly(_)
             | Self::Credentials(_)
             | Self::NoCommonCodec(_)
@@ -107,6 +127,9 @@ impl Refusal {
         match self {
             Self::UnknownContent(_) | Self::UnknownSection => ("cancel", "item-not-found"),
             Self::TooMany(_) => ("wait", "resource-constraint"),
+            Self::OutOfOrder => jingle::Condition::OutOfOrder.stanza_error(),
+            Self::TieBreak => jingle::Condition::TieBreak.stanza_error(),
+            Self::NotForPeer(_) => ("cancel", "feature-not-implemented"),
             Self::Jingle(
                 jingle::Error::TooManyContents(_)
                 | jingle::Error::TooManyPayloads(_)
@@ -125,13 +148,23 @@ impl Refusal {
             | Self::DuplicateContent(_)
             | Self::Value(..)
             | Self::Candidate => ("modify", "bad-request"),
-            Self::NoDtls(_)
+            Self::NothingLeft
+            | Self::NoDtls(_)
             | Self::OmemoOnly(_)
             | Self::Credentials(_)
             | Self::NoCommonCodec(_)
             | Self::NoRtcpMux(_)
             | Self::UnsupportedApplications
             | Self::UnsupportedTransports => ("modify", "not-acceptable"),
+        }
+    }
+
+    /// The condition of XEP-0166 §10 that goes into the stanza error beside that of RFC 6120.
+    pub fn condition(&self) -> Option<jingle::Condition> {
+        match self {
+            Self::OutOfOrder => Some(jingle::Condition::OutOfOrder),
+            Self::TieBreak => Some(jingle::Condition::TieBreak),
+            _ => None,
         }
     }
 

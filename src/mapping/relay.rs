@@ -1,6 +1,7 @@
 //! Jingle on its way to another Jingle client.
 
 use crate::jingle::hdrext::Way;
+use crate::jingle::ice_udp::Candidate;
 use crate::jingle::{Action, Content, Description, Jingle, Role};
 
 use super::{Dialect, Refusal, Report, Why, direction};
@@ -115,14 +116,47 @@ fn clean(content: &mut Content, owner: Role, to: &Dialect, report: &mut Report) 
         for _ in ice.candidates.len()..before {
             report.note(Some(&section), "candidate", Why::Dialect);
         }
-        for own in &mut ice.candidates {
-            own.id.get_or_insert_with(|| {
-                super::candidate::name(own.component, &own.foundation, &own.ip, own.port)
-            });
-            own.network.get_or_insert_with(|| "0".to_owned());
-        }
+        ice.candidates = distinct(std::mem::take(&mut ice.candidates));
     }
     if !to.extension {
         content.extra = None;
     }
+}
+
+/// Each candidate once, with the attributes that XEP-0176 requires. The id is an NCName of its own:
+/// those of Conversations and Dino may begin with a digit.
+fn distinct(candidates: Vec<Candidate>) -> Vec<Candidate> {
+    let mut all: Vec<Candidate> = Vec::with_capacity(candidates.len());
+    for mut own in candidates {
+        own.network.get_or_insert_with(|| "0".to_owned());
+        let said = |other: &Candidate| {
+            let id = own.id.clone();
+            Candidate {
+                id,
+                ..other.clone()
+            } == own
+        };
+        if all.iter().any(said) {
+            continue;
+        }
+        let is_taken = |id: &str| all.iter().any(|other| other.id.as_deref() == Some(id));
+        if !own
+            .id
+            .as_deref()
+            .is_some_and(|id| is_nc_name(id) && !is_taken(id))
+        {
+            let name = super::candidate::name(own.component, &own.foundation, &own.ip, own.port);
+            own.id = Some(name);
+        }
+        all.push(own);
+    }
+    all
+}
+
+/// Whether it is an NCName of ASCII.
+fn is_nc_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
 }

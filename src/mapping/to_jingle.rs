@@ -1,20 +1,23 @@
 //! SDP to Jingle: the session and its sections.
 
 use crate::jingle::grouping::Group;
-use crate::jingle::rtp::{Bandwidth, Description};
+use crate::jingle::rtp::{Bandwidth, Crypto, Description, Encryption};
 use crate::jingle::{Action, Content, Jingle, Role, Sid, Transport, extra};
 use crate::sdp::{self, Attribute, Direction, Media};
 
 use super::{
-    Dialect, Kind, Refusal, Report, Why, direction, extra as carried, hdrext, payload, source,
-    transport,
+    Dialect, Kind, Refusal, Report, Why, browser, direction, extra as carried, hdrext, payload,
+    source, transport,
 };
 
 /// Maps a description by itself: the contents of the action that goes with the role of its owner.
 /// Names of contents are the mids of the sections.
 ///
+/// Whether a browser or a client may have it is for [`super::Session`] to say: keys in the clear are
+/// carried where there is no DTLS.
+///
 /// # Errors
-/// When a section has no DTLS or no ICE, or nothing is left to be said.
+/// When nothing is left to be said.
 pub fn to_jingle(
     description: &sdp::Session,
     sid: Sid,
@@ -30,7 +33,7 @@ pub fn to_jingle(
     };
     let names = names(description, creator, dialect);
     let mut report = Report::default();
-    let mapped = sections(description, &names, owner, kind, dialect, &mut report)?;
+    let mapped = all_sections(description, &names, owner, kind, dialect, &mut report)?;
     let mut jingle = Jingle::new(action, sid);
     jingle.contents = mapped
         .contents
@@ -47,6 +50,20 @@ pub fn to_jingle(
 pub(super) struct Name {
     pub(super) creator: Role,
     pub(super) name: String,
+}
+
+impl Name {
+    pub(super) fn of(content: &Content) -> Self {
+        Self {
+            creator: content.creator,
+            name: content.name.clone(),
+        }
+    }
+
+    /// The content of that name, with nothing in it.
+    pub(super) fn bare(&self) -> Content {
+        Content::new(self.creator, self.name.clone())
+    }
 }
 
 /// A description in Jingle's words.
@@ -76,11 +93,23 @@ pub(super) fn names(description: &sdp::Session, creator: Role, dialect: &Dialect
     names
 }
 
-/// Maps every section that is not rejected.
+/// Maps every section that is not rejected, of a description that is to make a call.
 ///
 /// # Errors
 /// When a section has no DTLS or no ICE.
 pub(super) fn sections(
+    description: &sdp::Session,
+    names: &[Name],
+    owner: Role,
+    kind: Kind,
+    dialect: &Dialect,
+    report: &mut Report,
+) -> Result<Mapped, Refusal> {
+    browser::check(description)?;
+    all_sections(description, names, owner, kind, dialect, report)
+}
+
+fn all_sections(
     description: &sdp::Session,
     names: &[Name],
     owner: Role,
@@ -207,6 +236,7 @@ struct Lines<'a> {
     allow_mixed: bool,
     rtcp_mux: bool,
     rtcp_rsize: bool,
+    cryptos: Vec<&'a sdp::Crypto>,
     categories: Vec<String>,
     extra: Vec<extra::Attribute>,
 }
@@ -242,7 +272,7 @@ impl<'a> Lines<'a> {
                 self.categories
                     .extend(names.iter().map(|name| name.as_str().to_owned()));
             }
-            Attribute::Crypto(_) => report.note(Some(section), "crypto", Why::Unsafe),
+            Attribute::Crypto(crypto) => self.cryptos.push(crypto),
             Attribute::Direction(direction) => self.direction = Some(*direction),
             Attribute::ExtMap(map) => self.extensions.push(map),
             Attribute::ExtMapAllowMixed => self.allow_mixed = true,
@@ -311,7 +341,7 @@ impl<'a> Lines<'a> {
         let mut content = Content::new(name.creator, name.name.clone());
         let said = self.direction.unwrap_or(Direction::SendRecv);
         content.senders = Some(direction::senders(said, dialect.write_as(owner)));
-        let mut ice = self.transport.to_jingle(kind, dialect, section, report)?;
+        let mut ice = self.transport.to_jingle(kind, dialect, section, report);
         let mut extra = extra::SectionExtra::default();
         if media.is_rtp() {
             let description = self.description(media, section, owner, dialect, report);
@@ -370,6 +400,11 @@ impl<'a> Lines<'a> {
             categories: std::mem::take(&mut self.categories),
             ..Description::default()
         };
+        if self.transport.fingerprints.is_empty() {
+            description.encryption = encryption(&self.cryptos);
+        } else if !self.cryptos.is_empty() {
+            report.note(Some(section), "crypto", Why::Unsafe);
+        }
         if !self
             .sources
             .to_jingle(&mut description, dialect, section, report)
@@ -380,6 +415,26 @@ impl<'a> Lines<'a> {
         }
         description
     }
+}
+
+/// The keys of SRTP in the clear (RFC 4568), where there are any.
+fn encryption(cryptos: &[&sdp::Crypto]) -> Option<Encryption> {
+    let cryptos: Vec<_> = cryptos
+        .iter()
+        .map(|own| Crypto {
+            suite: own.suite.as_str().to_owned(),
+            key_params: own.key_params.as_str().to_owned(),
+            session_params: own
+                .session_params
+                .as_ref()
+                .map(|own| own.as_str().to_owned()),
+            tag: own.tag.to_string(),
+        })
+        .collect();
+    (!cryptos.is_empty()).then_some(Encryption {
+        required: false,
+        cryptos,
+    })
 }
 
 /// `<group/>` for every `a=group`, without the members that are not there any more.
@@ -489,4 +544,4 @@ fn attribute_is_ours(attribute: &Attribute) -> bool {
 pub(super) const RTP: &str = "UDP/TLS/RTP/SAVPF";
 
 /// Longest name that Conversations takes.
-const SHORT: usize = 16;
+pub(super) const SHORT: usize = 16;

@@ -35,24 +35,17 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// # Errors
-    /// When there is no DTLS or no ICE in it.
+    /// What is missing here, another stanza may bring.
     pub(super) fn to_jingle(
         &self,
         kind: Kind,
         dialect: &Dialect,
         section: &str,
         report: &mut Report,
-    ) -> Result<Transport, Refusal> {
-        if self.fingerprints.is_empty() {
-            return Err(Refusal::NoDtls(section.to_owned()));
-        }
-        let (Some(ufrag), Some(pwd)) = (self.ufrag, self.pwd) else {
-            return Err(Refusal::Credentials(section.to_owned()));
-        };
+    ) -> Transport {
         let mut transport = Transport {
-            ufrag: Some(ufrag.as_str().to_owned()),
-            pwd: Some(pwd.as_str().to_owned()),
+            ufrag: self.ufrag.map(|own| own.as_str().to_owned()),
+            pwd: self.pwd.map(|own| own.as_str().to_owned()),
             fingerprints: self.fingerprints(kind),
             ..Transport::default()
         };
@@ -62,12 +55,12 @@ impl<'a> Lines<'a> {
             }
         }
         for own in &self.candidates {
-            match candidate::to_jingle(own, Some(ufrag), dialect) {
+            match candidate::to_jingle(own, self.ufrag.map(|own| own.as_str()), dialect) {
                 Ok(own) => transport.candidates.push(own),
                 Err(why) => report.note(Some(section), "candidate", why),
             }
         }
-        Ok(transport)
+        transport
     }
 
     /// Every fingerprint with the same setup; SHA-256 first, since clients read only the first.
@@ -171,6 +164,21 @@ impl Ready {
             return Err(Refusal::OmemoOnly(section.to_owned()));
         }
         Ok(ready)
+    }
+
+    /// What a section for a browser says.
+    pub(super) fn of(media: &Media) -> Self {
+        let mut ready = Self::default();
+        for attribute in &media.attributes {
+            match attribute {
+                Attribute::IceUfrag(ufrag) => ready.ufrag = Some(ufrag.clone()),
+                Attribute::IcePwd(pwd) => ready.pwd = Some(pwd.clone()),
+                Attribute::Fingerprint(own) => ready.fingerprints.push(own.clone()),
+                Attribute::Setup(setup) => ready.setup = Some(*setup),
+                _ => {}
+            }
+        }
+        ready
     }
 
     /// Whether a browser could begin with it.

@@ -19,9 +19,10 @@ pub struct Crypto {
 }
 
 /// Who sends, seen from the one whose description it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Direction {
-    /// Both.
+    /// Both; what holds when nothing is said (RFC 8866 §6.7).
+    #[default]
     SendRecv,
     /// Only the owner of the description.
     SendOnly,

@@ -9,6 +9,7 @@
 
 mod attribute;
 mod channel_data;
+mod framer;
 mod integrity;
 mod message;
 mod writer;
@@ -20,6 +21,7 @@ mod vectors;
 
 pub use attribute::{Algorithms, Attribute, AttributeError, AttributeType, Family};
 pub use channel_data::{CHANNEL_HEADER, ChannelData, ChannelNumber};
+pub use framer::{FrameError, Framer};
 pub use integrity::{Algorithm, Key, user_hash};
 pub use message::{Attributes, Class, DecodeError, Message, Method, Raw, TransactionId};
 pub use writer::{Full, Writer, data_indication_header};

@@ -8,12 +8,13 @@ use std::{
 use rand::RngExt;
 
 use super::{
-    FiveTuple, OpenError, Output, RelayId, Server,
+    End, Ended, FiveTuple, OpenError, Output, RelayId, Server,
     allocation::{Allocation, Parity, Pending, Relay, RelayState, Side},
     auth::Identity,
     policy::is_tunnel,
     requests::{Refusal, lifetime, typed},
     server::{DEFAULT_LIFETIME, REPLY, RESERVATION},
+    shared::Common,
 };
 use crate::stun::{Attribute, AttributeType, Family, Message, Writer};
 
@@ -83,6 +84,8 @@ impl Server {
         }
         let wanted = self.wanted(message)?;
         let user = self
+            .shared
+            .common()
             .quotas
             .take(now, identity.person, five_tuple.client.ip())
             .ok_or(Refusal::Quota)?;
@@ -92,7 +95,7 @@ impl Server {
             parity: wanted.parity,
         };
         let id = message.transaction();
-        let allocation = Allocation::new(*five_tuple, id, identity.username, user, pending);
+        let allocation = Allocation::new(now, *five_tuple, id, identity.username, user, pending);
         let index = self.table.insert(allocation);
         let expires = now + Duration::from_secs(wanted.lifetime.into());
         let mut opening = false;
@@ -106,7 +109,7 @@ impl Server {
             Some((_, 440)) => Refusal::Family,
             _ => Refusal::Capacity,
         };
-        self.delete(now, index);
+        self.delete(now, index, None);
         Err(refusal)
     }
 
@@ -135,6 +138,7 @@ impl Server {
                 relay.state = RelayState::Open;
                 self.table.set_relay(id, relay);
                 self.table.publish(id, relay.address);
+                self.shared.publish(relay.address, self.number, id);
             }
             Err(OpenError::InUse) if attempts < ATTEMPTS && self.reopen(now, id, attempts) => {
                 return None;
@@ -144,8 +148,8 @@ impl Server {
         self.settle(now, id.index, space)
     }
 
-    /// Ends an allocation with all it has.
-    pub(super) fn delete(&mut self, now: Instant, index: u32) {
+    /// Ends an allocation with all it has; without a reason, one that never came to be.
+    pub(super) fn delete(&mut self, now: Instant, index: u32, end: Option<End>) {
         for side in Side::BOTH {
             if let Some(id) = self.table.relay_id(index, side) {
                 self.take_relay(now, id);
@@ -153,12 +157,22 @@ impl Server {
         }
         if let Some(allocation) = self.table.remove(index) {
             let client = allocation.five_tuple.client.ip();
-            self.quotas.give(allocation.user, client);
+            self.shared.common().quotas.give(allocation.user, client);
+            if let Some(end) = end.filter(|_| allocation.pending.is_none()) {
+                self.outputs.push_back(Output::Ended(Box::new(Ended {
+                    client: allocation.five_tuple,
+                    username: allocation.username,
+                    lasted: now.saturating_duration_since(allocation.made),
+                    up: allocation.up,
+                    down: allocation.down,
+                    end,
+                })));
+            }
         }
     }
 
     /// Ends one relay, and the allocation with its last one.
-    pub(super) fn close(&mut self, now: Instant, id: RelayId) {
+    pub(super) fn close(&mut self, now: Instant, id: RelayId, end: End) {
         self.take_relay(now, id);
         let Some(allocation) = self.table.at_mut(id.index) else {
             return;
@@ -168,7 +182,7 @@ impl Server {
             .iter()
             .all(|side| allocation.relays.at(*side).is_none())
         {
-            self.delete(now, id.index);
+            self.delete(now, id.index, Some(end));
         }
     }
 
@@ -178,12 +192,13 @@ impl Server {
             if at > now {
                 break;
             }
-            self.close(now, id);
+            self.close(now, id, End::Expired);
         }
-        while let Some((_, token)) = self.reservation_ends.pop_front_if(|(at, _)| *at <= now) {
-            if let Some(reservation) = self.reservations.remove(&token) {
-                self.quotas.release(reservation.user);
-                self.give_port(now, reservation.side, reservation.port);
+        let common = &mut *self.shared.common();
+        while let Some((_, token)) = common.reservation_ends.pop_front_if(|(at, _)| *at <= now) {
+            if let Some(reservation) = common.reservations.remove(&token) {
+                common.quotas.release(reservation.user);
+                common.give_port(now, reservation.side, reservation.port);
             }
         }
     }
@@ -238,7 +253,7 @@ impl Server {
             Some(_) => Parity::Even,
             None => Parity::Any,
         };
-        let reserved = token.map(|token| self.reservations.get(&token));
+        let reserved = token.map(|token| self.shared.common().reservations.get(&token).copied());
         let sides = match (reserved, requested, additional) {
             (Some(None), ..) => return Err(Refusal::Capacity),
             (Some(Some(reservation)), ..) => [Some(reservation.side), None],
@@ -281,20 +296,23 @@ impl Server {
             .at(index)
             .and_then(|it| it.pending)
             .map(|it| it.parity);
-        let reservation = token.and_then(|token| self.reservations.remove(&token));
+        let mut common = self.shared.common();
+        let reservation = token.and_then(|token| common.reservations.remove(&token));
         if let Some(reservation) = reservation {
-            self.quotas.release(reservation.user);
+            common.quotas.release(reservation.user);
         }
-        let Some(relays) = self.relays.at_mut(side) else {
+        let (Some(relays), Some(ports)) = (self.relays.at(side), common.ports.at_mut(side)) else {
+            drop(common);
             self.note_failure(index, side, 440);
             return Err(());
         };
         let port = match (reservation, parity) {
             (Some(reservation), _) => Some(reservation.port),
-            (None, Some(Parity::Even)) => relays.ports.take_even(now, &mut self.rng, false),
-            (None, Some(Parity::Pair)) => relays.ports.take_even(now, &mut self.rng, true),
-            (None, _) => relays.ports.take(now, &mut self.rng),
+            (None, Some(Parity::Even)) => ports.take_even(now, &mut self.rng, false),
+            (None, Some(Parity::Pair)) => ports.take_even(now, &mut self.rng, true),
+            (None, _) => ports.take(now, &mut self.rng),
         };
+        drop(common);
         let Some(port) = port else {
             self.note_failure(index, side, 508);
             return Err(());
@@ -364,7 +382,7 @@ impl Server {
         let pending = allocation.pending?;
         let (to, transaction) = (allocation.five_tuple, allocation.transaction);
         let result = if relays.iter().flatten().count() == 0 {
-            self.delete(now, index);
+            self.delete(now, index, None);
             Err(Refusal::Capacity)
         } else {
             if pending.parity == Parity::Pair {
@@ -393,14 +411,17 @@ impl Server {
             return;
         };
         let (side, port) = (Side::of(relay.address.ip()), relay.address.port() + 1);
-        if !self.quotas.reserve_again(user) {
-            self.give_port(now, side, port);
+        let mut common = self.shared.common();
+        if !common.quotas.reserve_again(user) {
+            common.give_port(now, side, port);
             return;
         }
         let token: [u8; 8] = self.rng.random();
-        self.reservations
-            .insert(token, Reservation { side, port, user });
-        self.reservation_ends.push_back((now + RESERVATION, token));
+        let reservation = Reservation { side, port, user };
+        common.reservations.insert(token, reservation);
+        let end = (now + RESERVATION, token);
+        common.reservation_ends.push_back(end);
+        drop(common);
         if let Some(allocation) = self.table.at_mut(index) {
             allocation.token = Some(token);
         }
@@ -410,21 +431,27 @@ impl Server {
     fn take_relay(&mut self, now: Instant, id: RelayId) -> Option<Relay> {
         let parity = self.table.at(id.index)?.pending.map(|it| it.parity);
         let relay = self.table.take_relay(id)?;
-        self.give_port(now, id.side, relay.address.port());
+        if relay.state == RelayState::Open {
+            self.shared.withdraw(relay.address);
+        }
+        let mut common = self.shared.common();
+        common.give_port(now, id.side, relay.address.port());
         match relay.state {
             RelayState::Open => self.outputs.push_back(Output::CloseRelay { relay: id }),
             // The odd port of a pair was taken along with the even one.
             RelayState::Opening { .. } if parity == Some(Parity::Pair) => {
-                self.give_port(now, id.side, relay.address.port() + 1);
+                common.give_port(now, id.side, relay.address.port() + 1);
             }
             RelayState::Opening { .. } => {}
         }
         Some(relay)
     }
+}
 
+impl Common {
     fn give_port(&mut self, now: Instant, side: Side, port: u16) {
-        if let Some(relays) = self.relays.at_mut(side) {
-            relays.ports.give(now, port);
+        if let Some(ports) = self.ports.at_mut(side) {
+            ports.give(now, port);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::auth::Signer;
+use super::{Traffic, auth::Signer};
 use crate::stun::{ChannelNumber, Family, TransactionId};
 
 /// What identifies a client: RFC 8656 §2, "5-tuple".
@@ -47,6 +47,18 @@ pub struct RelayId {
     pub(super) index: u32,
     pub(super) generation: u32,
     pub(super) side: Side,
+}
+
+impl RelayId {
+    /// A small number, for tables: no other relay that is open has it.
+    #[must_use]
+    pub fn slot(self) -> usize {
+        let index = usize::try_from(self.index).unwrap_or(usize::MAX / 2);
+        match self.side {
+            Side::V4 => 2 * index,
+            Side::V6 => 2 * index + 1,
+        }
+    }
 }
 
 /// Which of the two relays of a dual allocation.
@@ -106,6 +118,47 @@ impl<T> Sides<T> {
     }
 }
 
+/// What remains of an allocation.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ended {
+    /// Whose it was.
+    pub client: FiveTuple,
+    /// The whole user name: the credential that the traffic is on.
+    pub username: Box<str>,
+    /// How long it was there.
+    pub lasted: Duration,
+    /// From the client.
+    pub up: Traffic,
+    /// To the client.
+    pub down: Traffic,
+    /// Why it is no more.
+    pub end: End,
+}
+
+/// Why an allocation is no more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum End {
+    /// Its client deleted it.
+    Deleted,
+    /// The connection to its client is gone.
+    Disconnected,
+    /// Its call is over.
+    Dropped,
+    /// It was not refreshed.
+    Expired,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deleted => "deleted",
+            Self::Disconnected => "disconnected",
+            Self::Dropped => "dropped",
+            Self::Expired => "expired",
+        })
+    }
+}
+
 /// RFC 8656 §6
 #[derive(Debug)]
 pub(super) struct Allocation {
@@ -122,6 +175,10 @@ pub(super) struct Allocation {
     pub(super) token: Option<[u8; 8]>,
     /// A family that was asked for and not given, with the reason.
     pub(super) failed: Option<(Family, u16)>,
+    pub(super) made: Instant,
+    /// From the client and to it.
+    pub(super) up: Traffic,
+    pub(super) down: Traffic,
     permissions: Vec<Permission>,
     channels: Vec<Channel>,
 }
@@ -177,6 +234,7 @@ struct Channel {
 
 impl Allocation {
     pub(super) fn new(
+        now: Instant,
         five_tuple: FiveTuple,
         transaction: TransactionId,
         username: &str,
@@ -192,6 +250,9 @@ impl Allocation {
             pending: Some(pending),
             token: None,
             failed: None,
+            made: now,
+            up: Traffic::default(),
+            down: Traffic::default(),
             permissions: Vec::new(),
             channels: Vec::new(),
         }

@@ -57,7 +57,11 @@ pub struct Config {
     pub permissions: usize,
     /// Channels per allocation.
     pub channels: usize,
-    /// Threads; 0 = one per core. So far there is one, whatever it says.
+    /// TCP and TLS connections; beyond that, newcomers take the places of those without allocation.
+    pub connections: usize,
+    /// TLS handshakes under way.
+    pub handshakes: usize,
+    /// Threads; 0 = one per core.
     pub workers: usize,
 }
 
@@ -69,14 +73,15 @@ impl Config {
         if self.listen.is_empty() {
             problems.push(Problem::NoListener);
         }
-        let not_served = |listen: &&Listen| listen.transport != Transport::Udp;
-        problems.extend(
-            self.listen
-                .iter()
-                .filter(not_served)
-                .copied()
-                .map(Problem::NotServed),
-        );
+        let tls = self.listen.iter().any(|it| it.transport == Transport::Tls);
+        for (key, file, other) in [
+            ("certificate", &self.certificate, &self.key),
+            ("key", &self.key, &self.certificate),
+        ] {
+            if file.is_none() && (tls || other.is_some()) {
+                problems.push(Problem::NoCertificate(key));
+            }
+        }
         if self.relay_addresses().is_empty() {
             problems.push(Problem::NoRelayAddress);
         }
@@ -105,6 +110,8 @@ impl Config {
         for (key, number) in [
             ("permissions", self.permissions),
             ("channels", self.channels),
+            ("connections", self.connections),
+            ("handshakes", self.handshakes),
         ] {
             if number == 0 {
                 problems.push(Problem::Zero(key));
@@ -163,6 +170,8 @@ impl Default for Config {
             replies_per_second: 200,
             permissions: 128,
             channels: 64,
+            connections: 10_000,
+            handshakes: 256,
             workers: 0,
         }
     }
@@ -272,9 +281,9 @@ pub enum Problem {
     /// Nothing to tell clients.
     #[error("turn.relay_address is missing: the address of this machine that clients are told")]
     NoRelayAddress,
-    /// TCP and TLS.
-    #[error("turn.listen: \"{0}\" is not served yet, only udp: listeners are")]
-    NotServed(Listen),
+    /// One of the two files of TLS.
+    #[error("turn.{0} is missing: a file in PEM form, needed for \"tls:\" listeners")]
+    NoCertificate(&'static str),
     /// Realm that cannot be sent.
     #[error("turn.realm must have 1 to 127 bytes and neither quotes nor backslashes")]
     Realm,
@@ -342,6 +351,8 @@ mod tests {
             replies_per_second = 0
             permissions = 2
             channels = 1
+            connections = 5
+            handshakes = 3
             workers = 1
             "#,
         )
@@ -353,13 +364,36 @@ mod tests {
         };
         assert_eq!(config.bind_address(v4).to_string(), "10.0.0.7");
         assert_eq!(config.bind_address(v6), v6);
-        assert_eq!(
-            config.problems(),
-            [
-                Problem::NotServed(config.listen[1]),
-                Problem::NotServed(config.listen[2])
-            ]
-        );
+        assert_eq!(config.problems(), []);
+    }
+
+    #[test]
+    fn tls_needs_both_files() {
+        for (lines, missing) in [
+            (
+                "listen = ['tls:203.0.113.7:5349']",
+                &["certificate", "key"][..],
+            ),
+            (
+                "listen = ['tls:203.0.113.7:5349']\nkey = 'k'",
+                &["certificate"],
+            ),
+            (
+                "listen = ['udp:203.0.113.7:3478']\ncertificate = 'c'",
+                &["key"],
+            ),
+            (
+                "listen = ['udp:203.0.113.7:3478', 'tcp:203.0.113.7:3478']",
+                &[],
+            ),
+        ] {
+            let config: Config = toml::from_str(lines).unwrap();
+            let missing: Vec<_> = missing
+                .iter()
+                .map(|it| Problem::NoCertificate(it))
+                .collect();
+            assert_eq!(config.problems(), missing, "{lines}");
+        }
     }
 
     #[test]

@@ -13,6 +13,9 @@
 //! a range of the buffer the datagram was received into: nothing is copied, queued or allocated. What
 //! is rare, opening and closing relay sockets, comes out of [`Server::poll_output`].
 //!
+//! With several threads there is an engine in each, and [`Shared`] between them: each client stays with
+//! one, and [`Verdict::Forward`] carries data between two.
+//!
 //! Deviations and decisions:
 //! - RFC 8656 §7.2 item 4: DONT-FRAGMENT is treated as unknown, since DF is not set per packet.
 //! - RFC 8656 §5 wants SOFTWARE in replies; it is left out, as it only helps attackers.
@@ -33,9 +36,11 @@ mod quota;
 mod relay;
 mod requests;
 mod server;
+mod shared;
 mod table;
 
-pub use allocation::{FiveTuple, RelayId, Transport};
+pub use allocation::{End, Ended, FiveTuple, RelayId, Transport};
 pub use config::{Config, Listen, ParseError, PortRange, Problem};
-pub use counters::{AuthFailures, Counters, Drops, Traffic};
+pub use counters::{AuthFailures, ByTransport, Counters, Drops, Refusals, Sample, Traffic};
 pub use server::{HEADROOM, OpenError, Output, Server, Site, TAILROOM, Verdict};
+pub use shared::Shared;

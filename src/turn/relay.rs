@@ -82,30 +82,78 @@ impl Server {
         }
         let (user, from) = (allocation.user, relay.address);
         let target = match self.is_relay_address(peer) {
-            true => self.table.relay_at(peer),
+            true => self.target_at(peer),
             false => None,
         };
         if target.is_none() && !self.policy.admits(peer) {
             self.counters.dropped.denied += 1;
             return Verdict::Drop;
         }
-        if !self.quotas.admits(now, user, data.len()) {
+        if self.is_metered && !self.shared.common().quotas.admits(now, user, data.len()) {
             self.counters.dropped.bandwidth += 1;
             return Verdict::Drop;
         }
-        if let Some(target) = target {
-            let bytes = data.len();
-            let verdict = self.deliver(now, target, from, buffer, data);
-            if verdict != Verdict::Drop {
-                self.counters.short_cut.add(bytes);
+        let bytes = data.len();
+        match target {
+            Some(Target::Here(relay)) => {
+                let verdict = self.forwarded(now, relay, from, buffer, data);
+                if verdict != Verdict::Drop {
+                    self.came(index, bytes);
+                }
+                return verdict;
             }
-            return verdict;
+            Some(Target::There(engine, relay)) => {
+                self.came(index, bytes);
+                return Verdict::Forward {
+                    engine,
+                    relay,
+                    from,
+                    range: data,
+                };
+            }
+            None => {}
         }
-        self.counters.up.add(data.len());
+        self.counters.up.add(bytes);
+        self.came(index, bytes);
         Verdict::Relay {
             socket,
             to: peer,
             range: data,
+        }
+    }
+
+    /// From another relay of ours, in memory.
+    pub(super) fn forwarded(
+        &mut self,
+        now: Instant,
+        relay: RelayId,
+        from: SocketAddr,
+        buffer: &mut [u8],
+        data: Range<usize>,
+    ) -> Verdict {
+        let bytes = data.len();
+        let verdict = self.deliver(now, relay, from, buffer, data);
+        if verdict != Verdict::Drop {
+            self.counters.short_cut.add(bytes);
+        }
+        verdict
+    }
+
+    /// The live relay, of this engine or another, that has this address.
+    pub(super) fn target_at(&self, address: SocketAddr) -> Option<Target> {
+        if let Some(relay) = self.table.relay_at(address) {
+            return Some(Target::Here(relay));
+        }
+        let (engine, relay) = self.shared.relay_at(address)?;
+        Some(Target::There(engine, relay))
+    }
+
+    /// Counts what a client sent and was passed on.
+    fn came(&mut self, index: u32, bytes: usize) {
+        if let Some(allocation) = self.table.at_mut(index) {
+            allocation.up.add(bytes);
+            let transport = allocation.five_tuple.transport;
+            self.counters.from_clients.add(transport, bytes);
         }
     }
 
@@ -120,7 +168,7 @@ impl Server {
     ) -> Verdict {
         // What may not be sent to may not be heard from: a permission for our own relay address is
         // for relays, not for other programs of this machine.
-        if !self.policy.admits(from) && self.table.relay_at(from).is_none() {
+        if !self.policy.admits(from) && self.target_at(from).is_none() {
             self.counters.dropped.denied += 1;
             return Verdict::Drop;
         }
@@ -155,10 +203,12 @@ impl Server {
         }
         let to = allocation.five_tuple;
         let channel = allocation.channel_of(now, from);
-        if !self.quotas.admits(now, allocation.user, data.len()) {
+        let user = allocation.user;
+        if self.is_metered && !self.shared.common().quotas.admits(now, user, data.len()) {
             self.counters.dropped.bandwidth += 1;
             return Verdict::Drop;
         }
+        let bytes = data.len();
         let range = match channel {
             Some(number) => u16::try_from(data.len()).ok().and_then(|length| {
                 let start = data.start.checked_sub(CHANNEL_HEADER)?;
@@ -172,13 +222,27 @@ impl Server {
             }
         };
         match range {
-            Some(range) => Verdict::Deliver { to, range },
+            Some(range) => {
+                self.counters.to_clients.add(to.transport, bytes);
+                if let Some(allocation) = self.table.at_mut(relay.index) {
+                    allocation.down.add(bytes);
+                }
+                Verdict::Deliver { to, range }
+            }
             None => {
                 self.counters.dropped.size += 1;
                 Verdict::Drop
             }
         }
     }
+}
+
+/// Where a relay of ours is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Target {
+    Here(RelayId),
+    /// At the engine of this number.
+    There(usize, RelayId),
 }
 
 /// The peer and the place of the payload in the message, if it is a proper Send indication.

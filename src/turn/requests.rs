@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    FiveTuple, Server,
+    End, FiveTuple, Refusals, Server,
     allocation::{Binding, RelayState, Side},
     auth::Identity,
     policy::is_global,
@@ -44,6 +44,22 @@ impl Refusal {
             Self::Capacity => (508, "Insufficient Capacity"),
         };
         Attribute::ErrorCode { code, reason }
+    }
+
+    pub(super) fn count(self, refused: &mut Refusals) {
+        let counter = match self {
+            Self::BadRequest => &mut refused.bad_request,
+            Self::Forbidden => &mut refused.forbidden,
+            Self::Unknown => &mut refused.unknown_attribute,
+            Self::Mismatch => &mut refused.mismatch,
+            Self::Family => &mut refused.family,
+            Self::WrongCredentials => &mut refused.wrong_credentials,
+            Self::Transport => &mut refused.transport,
+            Self::PeerFamily => &mut refused.peer_family,
+            Self::Quota => &mut refused.quota,
+            Self::Capacity => &mut refused.capacity,
+        };
+        *counter += 1;
     }
 
     pub(super) fn write(self, request: &Message<'_>, reply: &mut Writer<'_>) {
@@ -86,7 +102,7 @@ impl Server {
             };
             found = true;
             if lifetime == 0 {
-                self.close(now, id);
+                self.close(now, id, End::Deleted);
             } else {
                 relay.expires = now + Duration::from_secs(lifetime.into());
                 self.table.set_relay(id, relay);
@@ -212,7 +228,7 @@ impl Server {
     fn may_be_permitted(&self, peer: SocketAddr) -> bool {
         self.policy.admits_address(peer.ip())
             || (self.is_relay_address(peer) && is_global(peer.ip()))
-            || self.table.relay_at(peer).is_some()
+            || self.target_at(peer).is_some()
     }
 
     /// Whether a channel may be bound to this address and port.
@@ -222,7 +238,7 @@ impl Server {
                 && is_global(peer.ip())
                 && self.config.ports.contains(peer.port())
                 && !self.policy.is_listener(peer))
-            || self.table.relay_at(peer).is_some()
+            || self.target_at(peer).is_some()
     }
 
     pub(super) fn is_relay_address(&self, peer: SocketAddr) -> bool {

@@ -1,23 +1,20 @@
 //! The engine's face: what goes in, what comes out, and which handler a message is for.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashSet, VecDeque},
     net::{IpAddr, SocketAddr},
     ops::Range,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
-    Config, Counters, FiveTuple, PortRange, RelayId,
-    allocate::Reservation,
+    Config, Counters, End, Ended, FiveTuple, PortRange, RelayId, Shared,
     allocation::{Side, Sides},
     auth::{Authenticator, Identity, Signer},
-    limiter::{Limiter, ROWS},
     policy::Policy,
-    ports::Ports,
-    quota::Quotas,
     requests::Refusal,
     table::Table,
 };
@@ -36,15 +33,16 @@ pub struct Server {
     pub(super) auth: Authenticator,
     pub(super) config: Limits,
     pub(super) policy: Policy,
-    pub(super) quotas: Quotas,
-    pub(super) limiter: Limiter,
+    pub(super) shared: Arc<Shared>,
+    /// Which of the engines this is.
+    pub(super) number: usize,
+    /// Whether each datagram has to ask how much its person may send.
+    pub(super) is_metered: bool,
     pub(super) table: Table,
     pub(super) counters: Counters,
     pub(super) rng: StdRng,
     /// Per family, if there is a relay address of it.
     pub(super) relays: Sides<Option<RelayAddress>>,
-    pub(super) reservations: HashMap<[u8; 8], Reservation>,
-    pub(super) reservation_ends: VecDeque<(Instant, [u8; 8])>,
     pub(super) outputs: VecDeque<Output>,
     /// The wall clock: these seconds at this instant.
     wall: (Instant, u64),
@@ -84,10 +82,21 @@ pub enum Verdict {
         /// The message.
         range: Range<usize>,
     },
+    /// Hand this to another engine of the same [`Shared`], with [`Server::handle_forwarded`].
+    Forward {
+        /// The number of that engine.
+        engine: usize,
+        /// The relay it is for.
+        relay: RelayId,
+        /// The relayed address it comes from.
+        from: SocketAddr,
+        /// The payload.
+        range: Range<usize>,
+    },
 }
 
 /// What the engine wants of its surroundings.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum Output {
     /// Bind a UDP socket to `address`, and say how it went with [`Server::handle_relay_opened`].
@@ -102,6 +111,8 @@ pub enum Output {
         /// Which.
         relay: RelayId,
     },
+    /// An allocation is no more: for the log, and for who counts what a credential used.
+    Ended(Box<Ended>),
     /// Nothing more now; call [`Server::handle_timeout`] at that instant.
     Timeout(Option<Instant>),
 }
@@ -132,7 +143,6 @@ pub(super) struct RelayAddress {
     pub(super) told: IpAddr,
     /// What is bound.
     pub(super) bound: IpAddr,
-    pub(super) ports: Ports,
 }
 
 impl Server {
@@ -148,16 +158,31 @@ impl Server {
         seed: [u8; 32],
     ) -> Self {
         let mut rng = StdRng::from_seed(seed);
+        let shared = Shared::new(config, 1, now, rng.random());
+        let seed = rng.random();
+        Self::one_of_many(config, secrets, site, now, unix, seed, Arc::new(shared), 0)
+    }
+
+    /// The engine number `number` of those that share quotas and ports.
+    #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "each is of another kind")]
+    pub fn one_of_many(
+        config: &Config,
+        secrets: Secrets,
+        site: Site,
+        now: Instant,
+        unix: u64,
+        seed: [u8; 32],
+        shared: Arc<Shared>,
+        number: usize,
+    ) -> Self {
+        let mut rng = StdRng::from_seed(seed);
         let mut relays = Sides::<Option<RelayAddress>>::new(None, None);
         let mut own_always = HashSet::new();
         for told in config.relay_addresses() {
             let bound = config.bind_address(told);
             own_always.extend([told, bound]);
-            *relays.at_mut(Side::of(told)) = Some(RelayAddress {
-                told,
-                bound,
-                ports: Ports::new(&config.relay_ports),
-            });
+            *relays.at_mut(Side::of(told)) = Some(RelayAddress { told, bound });
         }
         own_always.extend(site.listening.iter().map(SocketAddr::ip));
         let own = own_always.union(&site.own).copied().collect();
@@ -169,18 +194,13 @@ impl Server {
                 ports: config.relay_ports.clone(),
             },
             policy: Policy::new(&config.allow_peers, site.listening, own),
-            quotas: Quotas::new(
-                config.user_allocations,
-                config.address_allocations,
-                config.person_bandwidth,
-            ),
-            limiter: Limiter::new(now, config.replies_per_second, rng.random::<[u64; ROWS]>()),
+            shared,
+            number,
+            is_metered: config.person_bandwidth != 0,
             table: Table::default(),
             counters: Counters::default(),
             rng,
             relays,
-            reservations: HashMap::new(),
-            reservation_ends: VecDeque::new(),
             outputs: VecDeque::new(),
             wall: (now, unix),
             own_always,
@@ -249,6 +269,18 @@ impl Server {
         self.peer_datagram(now, relay, from, buffer, length)
     }
 
+    /// Another engine said [`Verdict::Forward`] of `buffer[HEADROOM..][..length]`.
+    pub fn handle_forwarded(
+        &mut self,
+        now: Instant,
+        relay: RelayId,
+        from: SocketAddr,
+        buffer: &mut [u8],
+        length: usize,
+    ) -> Verdict {
+        self.forwarded(now, relay, from, buffer, HEADROOM..HEADROOM + length)
+    }
+
     /// The answer to [`Output::OpenRelay`]. `buffer` is only written to.
     pub fn handle_relay_opened(
         &mut self,
@@ -286,15 +318,29 @@ impl Server {
     /// Ends all allocations of a user name, as at hang-up.
     pub fn drop_allocations(&mut self, now: Instant, username: &str) {
         for index in self.table.of_user(username) {
-            self.delete(now, index);
+            self.delete(now, index, Some(End::Dropped));
         }
+    }
+
+    /// A TCP or TLS client is gone, and its allocation with it: nothing can reach that client again.
+    pub fn handle_disconnect(&mut self, now: Instant, five_tuple: &FiveTuple) {
+        if let Some(index) = self.table.find(five_tuple) {
+            self.delete(now, index, Some(End::Disconnected));
+        }
+    }
+
+    /// Whether there is an allocation for this client.
+    #[must_use]
+    pub fn has_allocation(&self, five_tuple: &FiveTuple) -> bool {
+        self.table.find(five_tuple).is_some()
     }
 
     /// What to do next. Poll until [`Output::Timeout`] after each call of another method.
     pub fn poll_output(&mut self) -> Output {
         self.outputs.pop_front().unwrap_or_else(|| {
             let relay = self.table.next_deadline().map(|(at, _)| at);
-            let reservation = self.reservation_ends.front().map(|(at, _)| *at);
+            let common = self.shared.common();
+            let reservation = common.reservation_ends.front().map(|(at, _)| *at);
             Output::Timeout([relay, reservation].into_iter().flatten().min())
         })
     }
@@ -319,7 +365,7 @@ impl Server {
     ) -> Option<usize> {
         let client = five_tuple.client;
         if method == Method::BINDING {
-            if !self.limiter.admits(now, client.ip()) {
+            if !self.shared.common().limiter.admits(now, client.ip()) {
                 self.counters.dropped.replies += 1;
                 return None;
             }
@@ -338,7 +384,7 @@ impl Server {
             Ok(identity) => identity,
             Err(failure) => {
                 failure.count(&mut self.counters.auth);
-                if !self.limiter.admits(now, client.ip()) {
+                if !self.shared.common().limiter.admits(now, client.ip()) {
                     self.counters.dropped.replies += 1;
                     return None;
                 }
@@ -417,6 +463,7 @@ impl Server {
             Err(refusal) => {
                 if signer.is_some() {
                     self.counters.requests_refused += 1;
+                    refusal.count(&mut self.counters.refused);
                 }
                 refusal.write(message, &mut reply);
             }
@@ -449,6 +496,7 @@ impl Server {
             }
             Err(refusal) => {
                 self.counters.requests_refused += 1;
+                refusal.count(&mut self.counters.refused);
                 reply.attribute(&refusal.error_code());
             }
         }

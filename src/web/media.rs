@@ -16,6 +16,11 @@ impl Media {
         audio: true,
         video: false,
     };
+    /// Pictures only.
+    pub const VIDEO: Self = Self {
+        audio: false,
+        video: true,
+    };
     /// Sound and pictures.
     pub const BOTH: Self = Self {
         audio: true,

@@ -13,6 +13,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -23,8 +24,8 @@ use campana::{
         Method, TransactionId, Writer,
     },
     turn::{
-        Config, FiveTuple, HEADROOM, OpenError, Output, RelayId, Server, Site, TAILROOM, Transport,
-        Verdict,
+        Config, Ended, FiveTuple, HEADROOM, OpenError, Output, RelayId, Server, Shared, Site,
+        TAILROOM, Transport, Verdict,
     },
 };
 
@@ -38,6 +39,8 @@ pub struct World {
     pub failures: VecDeque<OpenError>,
     /// Every address that was asked for, in order.
     pub asked: Vec<SocketAddr>,
+    /// The allocations that are no more.
+    pub ended: Vec<Ended>,
     deadline: Option<Instant>,
     buffer: Vec<u8>,
     start: Instant,
@@ -54,6 +57,13 @@ pub enum Sent {
         peer: SocketAddr,
         bytes: Vec<u8>,
     },
+    /// To another engine.
+    Forwarded {
+        engine: usize,
+        relay: RelayId,
+        from: SocketAddr,
+        bytes: Vec<u8>,
+    },
 }
 
 impl World {
@@ -68,20 +78,47 @@ impl World {
         Self::with_secrets(&config, Secrets::new(Secret::new(SECRET)))
     }
 
+    /// Two engines with quotas and ports in common.
+    pub fn two(lines: &str) -> [Self; 2] {
+        let relay = "relay_address = ['203.0.113.7', '2001:db8::7']";
+        let config = format!("realm = 'example.org'\n{relay}\n{lines}");
+        let config: Config = toml::from_str(&config).unwrap();
+        let now = Instant::now();
+        let shared = Arc::new(Shared::new(&config, 2, now, [8; 32]));
+        [0, 1].map(|number| {
+            let secrets = Secrets::new(Secret::new(SECRET));
+            Self::in_common(&config, secrets, now, Arc::clone(&shared), number)
+        })
+    }
+
     pub fn with_secrets(config: &str, secrets: Secrets) -> Self {
         let config: Config = toml::from_str(config).unwrap();
+        let now = Instant::now();
+        let shared = Arc::new(Shared::new(&config, 1, now, [8; 32]));
+        Self::in_common(&config, secrets, now, shared, 0)
+    }
+
+    fn in_common(
+        config: &Config,
+        secrets: Secrets,
+        now: Instant,
+        shared: Arc<Shared>,
+        number: usize,
+    ) -> Self {
         assert_eq!(config.problems(), []);
         let site = Site {
             listening: vec![server(), server6()],
             own: ["10.0.0.7".parse().unwrap()].into(),
         };
-        let now = Instant::now();
+        let seed = [7; 32];
+        let server = Server::one_of_many(config, secrets, site, now, UNIX, seed, shared, number);
         Self {
-            server: Server::new(&config, secrets, site, now, UNIX, [7; 32]),
+            server,
             now,
             relays: HashMap::new(),
             failures: VecDeque::new(),
             asked: Vec::new(),
+            ended: Vec::new(),
             deadline: None,
             buffer: vec![0; HEADROOM + 65535 + TAILROOM],
             start: now,
@@ -96,15 +133,7 @@ impl World {
     /// A client sends a datagram; everything that is sent because of it.
     pub fn datagram(&mut self, client: SocketAddr, bytes: &[u8]) -> Vec<Sent> {
         self.buffer[HEADROOM..][..bytes.len()].copy_from_slice(bytes);
-        let five_tuple = FiveTuple {
-            client,
-            server: if client.is_ipv4() {
-                server()
-            } else {
-                server6()
-            },
-            transport: Transport::Udp,
-        };
+        let five_tuple = five_tuple(client);
         let verdict =
             self.server
                 .handle_datagram(self.now, five_tuple, &mut self.buffer, bytes.len());
@@ -122,6 +151,16 @@ impl World {
         let verdict =
             self.server
                 .handle_peer_datagram(self.now, id, peer, &mut self.buffer, bytes.len());
+        self.done(verdict, None)
+    }
+
+    /// Another engine hands on what one of its clients sent.
+    pub fn forwarded(&mut self, relay: RelayId, from: SocketAddr, bytes: &[u8]) -> Vec<Sent> {
+        self.buffer[HEADROOM..][..bytes.len()].copy_from_slice(bytes);
+        let buffer = &mut self.buffer;
+        let verdict = self
+            .server
+            .handle_forwarded(self.now, relay, from, buffer, bytes.len());
         self.done(verdict, None)
     }
 
@@ -144,6 +183,13 @@ impl World {
 
     pub fn drop_allocations(&mut self, username: &str) {
         self.server.drop_allocations(self.now, username);
+        self.drain();
+    }
+
+    /// The connection of a client breaks.
+    pub fn disconnect(&mut self, client: SocketAddr) {
+        let five_tuple = five_tuple(client);
+        self.server.handle_disconnect(self.now, &five_tuple);
         self.drain();
     }
 
@@ -177,6 +223,7 @@ impl World {
                 Output::CloseRelay { relay } => {
                     assert!(self.relays.remove(&relay).is_some(), "closed twice");
                 }
+                Output::Ended(ended) => self.ended.push(*ended),
                 Output::Timeout(deadline) => {
                     self.deadline = deadline;
                     return sent;
@@ -188,6 +235,17 @@ impl World {
     fn sent(&self, verdict: Verdict, origin: Option<SocketAddr>) -> Option<Sent> {
         match verdict {
             Verdict::Drop => None,
+            Verdict::Forward {
+                engine,
+                relay,
+                from,
+                range,
+            } => Some(Sent::Forwarded {
+                engine,
+                relay,
+                from,
+                bytes: self.buffer[range].to_vec(),
+            }),
             Verdict::Reply(range) => Some(Sent::ToClient {
                 client: origin.expect("a reply has an origin"),
                 bytes: self.buffer[range].to_vec(),
@@ -503,6 +561,18 @@ pub fn on_channel(sent: &[Sent]) -> (SocketAddr, u16, Vec<u8>) {
 
 pub fn at(address: &str) -> SocketAddr {
     address.parse().unwrap_or_else(|_| panic!("{address}"))
+}
+
+fn five_tuple(client: SocketAddr) -> FiveTuple {
+    FiveTuple {
+        client,
+        server: if client.is_ipv4() {
+            server()
+        } else {
+            server6()
+        },
+        transport: Transport::Udp,
+    }
 }
 
 fn server() -> SocketAddr {

@@ -1,12 +1,14 @@
 //! A Jingle client: the session states of XEP-0166 §5, with what XEP-0353 puts before them.
 
 use super::super::signal::{Ending, Signal};
-use super::super::{Sink, What};
+use super::super::{Failure, Sink, What};
 use super::{Fault, Line, out_of_order};
 use crate::jingle::info::Muted;
 use crate::jingle::message::{Message, Step};
 use crate::jingle::{self, Action, Info, Jingle as Payload, Reason, Sid};
-use crate::mapping::{BundlePolicy, Dialect, Refusal, Session, Trickle};
+use crate::mapping::{
+    BundlePolicy, Change, Dialect, Phase, Receipt, Refusal, Session, ToBrowser, Trickle,
+};
 use crate::stanza::{self, ErrorKind, StanzaError};
 use crate::{web, xml};
 
@@ -52,7 +54,9 @@ pub(in super::super) struct Events {
     /// For the other side, in order.
     pub(in super::super) signals: Vec<Signal>,
     /// To be sent back behind the result.
-    pub(in super::super) replies: Vec<Payload>,
+    pub(in super::super) replies: Vec<(What, Payload)>,
+    /// The offer of the other side's browser is void.
+    pub(in super::super) void: bool,
 }
 
 impl Jingle {
@@ -123,14 +127,14 @@ impl Jingle {
         line: &Line,
         signal: Signal,
         out: &mut dyn Sink,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Vec<Signal>, Refusal> {
         match signal {
             Signal::Ringing => match &self.state {
                 State::Proposed => self.message(line, Step::Ringing, out),
                 State::Called(_) => self.inform(line, Info::Ringing, out),
                 _ => {}
             },
-            Signal::Offer(offer) => match &self.state {
+            Signal::Offer(offer) => match &mut self.state {
                 State::Idle => {
                     let (mut session, mut initiate) =
                         Session::initiate(self.sid.clone(), offer.sdp, self.dialect)?;
@@ -142,20 +146,29 @@ impl Jingle {
                     self.state = State::Calling(Box::new(session));
                     self.release(line, out)?;
                 }
-                _ => return Err(Refusal::UnsupportedApplications),
-            },
-            Signal::Answer(answer) => {
-                let State::Called(session) = &mut self.state else {
-                    return Ok(());
-                };
-                let mut accept = session.accept(answer.sdp)?;
-                accept.responder = Some(line.own.clone());
-                send(line, What::Describe, &accept, out);
-                if let State::Called(session) = std::mem::replace(&mut self.state, State::Ended) {
-                    self.state = State::Active(session);
+                State::Active(session) => {
+                    let change = session.offer_later(offer.sdp)?;
+                    return Ok(Events::of(change).send(line, out));
                 }
-                self.release(line, out)?;
-            }
+                _ => return Err(Refusal::OutOfOrder),
+            },
+            Signal::Answer(answer) => match &mut self.state {
+                State::Called(session) => {
+                    let mut accept = session.accept(answer.sdp)?;
+                    accept.responder = Some(line.own.clone());
+                    send(line, What::Describe, &accept, out);
+                    let called = std::mem::replace(&mut self.state, State::Ended);
+                    if let State::Called(session) = called {
+                        self.state = State::Active(session);
+                    }
+                    self.release(line, out)?;
+                }
+                State::Active(session) => {
+                    let change = session.answer_later(answer.sdp)?;
+                    return Ok(Events::of(change).send(line, out));
+                }
+                _ => {}
+            },
             Signal::Trickle(trickle) => self.trickle(line, trickle, out)?,
             Signal::Info(info) => {
                 if let Some(info) = self.info_of(info) {
@@ -164,7 +177,22 @@ impl Jingle {
             }
             Signal::End(ending) => self.end(line, &ending, out),
         }
-        Ok(())
+        Ok(Vec::new())
+    }
+
+    /// The client answered a change that was asked of it.
+    pub(in super::super) fn replied(
+        &mut self,
+        receipt: Receipt,
+        failure: Option<Failure<'_>>,
+    ) -> Events {
+        let State::Active(session) = &mut self.state else {
+            return Events::default();
+        };
+        Events::of(match failure {
+            None => session.acknowledged(receipt),
+            Some(failure) => session.declined(receipt, failure.jingle),
+        })
     }
 
     pub(in super::super) fn end(&mut self, line: &Line, ending: &Ending, out: &mut dyn Sink) {
@@ -195,14 +223,33 @@ impl Jingle {
                 session.accepted(payload)?;
                 events.picked_up = true;
                 events.answer(session);
+                let surplus = session.surplus();
+                events
+                    .replies
+                    .extend(surplus.map(|remove| (What::Inform, remove)));
                 self.accepted(&events);
             }
             (
+                Action::ContentAccept
+                | Action::ContentAdd
+                | Action::ContentModify
+                | Action::ContentReject
+                | Action::ContentRemove
+                | Action::DescriptionInfo
+                | Action::SessionAccept
+                | Action::TransportInfo,
+                State::Active(session),
+            ) => {
+                // Movim answers content-add with session-accept; otherwise there is nothing to accept.
+                if payload.action == Action::SessionAccept && session.phase() != Phase::AwaitingPeer
+                {
+                    return Err(out_of_order().into());
+                }
+                events = Events::of(session.requested(payload)?);
+            }
+            (
                 Action::TransportInfo,
-                State::Called(session)
-                | State::Calling(session)
-                | State::Completing(session)
-                | State::Active(session),
+                State::Called(session) | State::Calling(session) | State::Completing(session),
             ) => {
                 let open = session.remote_offer().is_none();
                 let trickle = session.remote_candidates(payload)?;
@@ -231,14 +278,12 @@ impl Jingle {
             }
             // XEP-0166 §7.2.4: acknowledged, then rejected.
             (Action::ContentAdd, _) if began => {
-                events
-                    .replies
-                    .push(self.reject(Action::ContentReject, payload));
+                let reject = self.reject(Action::ContentReject, payload);
+                events.replies.push((What::Inform, reject));
             }
             (Action::TransportReplace, _) if began => {
-                events
-                    .replies
-                    .push(self.reject(Action::TransportReject, payload));
+                let reject = self.reject(Action::TransportReject, payload);
+                events.replies.push((What::Inform, reject));
             }
             // XEP-0166 §7.2.7: advisory.
             (Action::DescriptionInfo, _) if began => {}
@@ -268,11 +313,13 @@ impl Jingle {
 
     /// The client itself ended the session.
     pub(in super::super) fn over(&mut self, line: &Line, ending: &Ending, out: &mut dyn Sink) {
-        if !matches!(
-            std::mem::replace(&mut self.state, State::Ended),
-            State::Proposed
-        ) {
-            self.finish(line, ending, out);
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Proposed | State::Idle | State::Ended => {}
+            State::Proceeding
+            | State::Called(_)
+            | State::Calling(_)
+            | State::Completing(_)
+            | State::Active(_) => self.finish(line, ending, out),
         }
     }
 
@@ -297,6 +344,19 @@ impl Jingle {
         session
             .remote_offer()
             .map(|offer| Signal::Offer(offer.into()))
+    }
+
+    /// What the client's description lacks, while something is still to come by transport-info.
+    pub(in super::super) fn missing(&self) -> Option<Refusal> {
+        match &self.state {
+            State::Called(session) | State::Completing(session) => session.missing(),
+            State::Proposed
+            | State::Proceeding
+            | State::Idle
+            | State::Calling(_)
+            | State::Active(_)
+            | State::Ended => None,
+        }
     }
 
     /// A session that was accepted is active once the browser has its answer.
@@ -401,6 +461,37 @@ impl Jingle {
 }
 
 impl Events {
+    fn of(change: Change) -> Self {
+        let replies = change.stanzas.into_iter().map(|stanza| {
+            (
+                stanza.receipt.map_or(What::Inform, What::Change),
+                stanza.jingle,
+            )
+        });
+        let described = change.browser.map(|description| match description {
+            ToBrowser::Offer(offer) => Signal::Offer(offer.into()),
+            ToBrowser::Answer(answer) => Signal::Answer(answer.into()),
+        });
+        let trickle = Some(change.trickle).filter(|trickle| !trickle.is_empty());
+        Self {
+            picked_up: false,
+            replies: replies.collect(),
+            signals: described
+                .into_iter()
+                .chain(trickle.map(Signal::Trickle))
+                .collect(),
+            void: change.void.is_some(),
+        }
+    }
+
+    /// Sends what is for the client, and gives what is for the other side.
+    fn send(self, line: &Line, out: &mut dyn Sink) -> Vec<Signal> {
+        for (what, reply) in &self.replies {
+            send(line, *what, reply, out);
+        }
+        self.signals
+    }
+
     fn offer(&mut self, session: &Session) {
         self.signals.extend(
             session

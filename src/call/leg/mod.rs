@@ -52,15 +52,19 @@ impl Line {
 }
 
 impl Leg {
-    /// Takes a signal of the other side.
+    /// Takes a signal of the other side, and gives what is to be said back at once.
     ///
     /// # Errors
     /// When this side cannot be told, because its protocol has no way to say it.
-    pub(super) fn deliver(&mut self, signal: Signal, out: &mut dyn Sink) -> Result<(), Refusal> {
+    pub(super) fn deliver(
+        &mut self,
+        signal: Signal,
+        out: &mut dyn Sink,
+    ) -> Result<Vec<Signal>, Refusal> {
         match &mut self.kind {
             Kind::Web(web) => {
                 web.deliver(&self.line, signal, out);
-                Ok(())
+                Ok(Vec::new())
             }
             Kind::Jingle(jingle) => jingle.deliver(&self.line, signal, out),
         }
@@ -135,6 +139,12 @@ pub(super) fn out_of_order() -> StanzaError {
         .with_application("out-of-order", crate::jingle::error::NS)
 }
 
+/// XEP-0166 §7.2.16: a request of ours is under way, and goes first.
+pub(super) fn tie_break() -> StanzaError {
+    StanzaError::new(ErrorKind::Cancel, "conflict")
+        .with_application("tie-break", crate::jingle::error::NS)
+}
+
 /// A description that cannot be taken, in words for a developer.
 pub(super) fn refused(refusal: &Refusal) -> StanzaError {
     let (kind, condition) = refusal.stanza_error();
@@ -144,5 +154,9 @@ pub(super) fn refused(refusal: &Refusal) -> StanzaError {
         "wait" => ErrorKind::Wait,
         _ => ErrorKind::Modify,
     };
-    StanzaError::new(kind, condition).with_text(refusal.to_string())
+    let error = StanzaError::new(kind, condition).with_text(refusal.to_string());
+    match refusal.condition() {
+        Some(condition) => error.with_application(condition.name(), crate::jingle::error::NS),
+        None => error,
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::super::signal::{Description, Ending, Signal};
 use super::super::{Sink, What};
-use super::{Line, out_of_order, refused};
+use super::{Line, out_of_order, refused, tie_break};
 use crate::jingle::{Reason, Sid};
 use crate::mapping::{Limits, Trickle, browser};
 use crate::sdp;
@@ -69,6 +69,13 @@ impl Web {
         matches!(self.state, State::Proposed)
     }
 
+    /// Its offer is void.
+    pub(in super::super) fn take_back(&mut self) {
+        if matches!(self.state, State::Offering) && self.described {
+            self.state = State::Stable;
+        }
+    }
+
     pub(in super::super) fn say(
         &self,
         line: &Line,
@@ -128,6 +135,8 @@ impl Web {
                 self.state = State::Offering;
                 Event::Signal(Signal::Offer(offer))
             }
+            // The app has our offer: it takes its own back (RFC 9429 §4.1.10.2, rollback).
+            (Message::Offer(_), State::Offered(_)) => return Err(tie_break()),
             (Message::Answer(text), State::Offered(offer)) => {
                 let sdp = browser::answer(&text, offer, limits).map_err(|e| refused(&e))?;
                 self.state = State::Stable;

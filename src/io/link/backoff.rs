@@ -83,7 +83,8 @@ fn jitter(rng: &mut impl Rng, up_to: Duration) -> Duration {
 
 const FIRST_CEILING: Duration = Duration::from_millis(200);
 const CEILING: Duration = Duration::from_secs(30);
-const CEILING_WITH_CALLS: Duration = Duration::from_millis(800);
+/// Half of what a call may be asked to wait, so that a handshake fits in as well.
+const CEILING_WITH_CALLS: Duration = Duration::from_millis(400);
 /// 200 ms doubled eight times is beyond [`CEILING`].
 const MAX_DOUBLINGS: u32 = 8;
 /// A stream shorter than this counts as a failed attempt.
@@ -112,14 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn a_call_keeps_it_below_800_ms_however_often_it_failed() {
+    fn a_call_keeps_it_below_400_ms_however_often_it_failed() {
         let now = Instant::now();
         let mut backoff = Backoff::new(2);
         for _ in 0..100 {
             backoff.handle_down(now);
             let delay = backoff.delay(true);
             assert!(
-                delay >= Duration::from_millis(100) && delay <= Duration::from_millis(800),
+                delay >= Duration::from_millis(100) && delay <= Duration::from_millis(400),
                 "{delay:?}"
             );
         }

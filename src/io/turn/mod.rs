@@ -1,25 +1,38 @@
-//! The sockets of the TURN server, in a thread of their own.
+//! The sockets of the STUN and TURN server, in threads of their own.
 //!
-//! Everything that is decided is decided by [`crate::turn::Server`]; here datagrams are carried to it
-//! and what it says is done. Only UDP listeners are served so far.
+//! Everything that is decided is decided by [`crate::turn::Server`]; here messages are carried to it
+//! and what it says is done: datagrams in batches, and TCP and TLS clients beside them, all in the
+//! rounds of one epoll loop per thread.
 
 mod addresses;
+mod batch;
+mod mailbox;
+mod outbox;
+mod pace;
+mod share;
+mod stream;
+mod streams;
+mod tls;
 mod worker;
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr, UdpSocket},
+    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
     sync::{Arc, Mutex, PoisonError},
     thread,
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
+use mailbox::{Command, Mailbox};
 use rand::RngExt;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::sync::mpsc;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use socket2::{Domain, Protocol, Socket, Type};
+
+pub use tls::CertificateError;
 
 use crate::{
     credentials::Secrets,
-    turn::{Config, Counters, Listen, Problem, Transport},
+    turn::{Config, Counters, Listen, Problem, Server, Shared, Site, Transport},
 };
 
 /// Binds the listeners and starts serving.
@@ -34,61 +47,153 @@ pub fn start(config: &Config, secrets: Secrets) -> Result<Service, Error> {
     if secrets.current.is_empty() || secrets.previous.as_ref().is_some_and(|it| it.is_empty()) {
         return Err(Error::Config(Problem::EmptySecret("secret")));
     }
+    let certificates = match (&config.certificate, &config.key) {
+        (Some(certificate), Some(key)) => {
+            let certificates = tls::Certificates::load(certificate.clone(), key.clone());
+            Some(Arc::new(certificates.map_err(Error::Certificate)?))
+        }
+        _ => None,
+    };
+    raise_descriptors();
     for told in config.relay_addresses() {
         let address = config.bind_address(told);
         // Any port will do: this only asks whether the address is ours.
         bind(SocketAddr::new(address, 0)).map_err(|source| Error::Relay { address, source })?;
     }
+    let count = match config.workers {
+        0 => thread::available_parallelism().map_or(1, Into::into),
+        count => count,
+    };
     let mut listening = Vec::new();
-    let mut sockets = Vec::new();
+    let mut sockets: Vec<Sockets> = (0..count).map(|_| Sockets::default()).collect();
     for listen in &config.listen {
-        let failed = |source| Error::Listen {
+        let address = sockets_for(*listen, &mut sockets).map_err(|source| Error::Listen {
             listen: *listen,
             source,
-        };
-        let socket = bind(listen.address).map_err(failed)?;
-        let address = socket.local_addr().map_err(failed)?;
-        // All clients come in here; what the system does not grant is no reason to fail.
-        let _ = SockRef::from(&socket).set_recv_buffer_size(LISTENER_BUFFER);
+        })?;
         listening.push(Listen {
-            transport: Transport::Udp,
+            transport: listen.transport,
             address,
         });
-        sockets.push((address, socket));
     }
-    let (commands, inbox) = mpsc::channel(COMMANDS);
-    let counters = Arc::new(Mutex::new(Counters::default()));
-    let worker = worker::Start {
-        config: config.clone(),
-        secrets,
-        seed: rand::rng().random(),
-        sockets,
-        inbox,
-        counters: Arc::clone(&counters),
+    let site = Site {
+        listening: listening.iter().map(|it| it.address).collect(),
+        own: addresses::own(),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Error::Thread)?;
-    let thread = thread::Builder::new()
-        .name("turn".into())
-        .spawn(move || worker::run(&runtime, worker))
-        .map_err(Error::Thread)?;
-    Ok(Service {
+    let shared = Shared::new(config, count, Instant::now(), rand::rng().random());
+    let shared = Arc::new(shared);
+    let boxes: io::Result<Vec<_>> = (0..count).map(|_| mailbox::mailbox()).collect();
+    let (mailboxes, inboxes): (Vec<_>, Vec<_>) = boxes.map_err(Error::Thread)?.into_iter().unzip();
+    let mut service = Service {
         listening,
-        commands,
-        counters,
-        thread,
-    })
+        certificates,
+        threads: Vec::new(),
+    };
+    let workers = sockets.into_iter().zip(inboxes).zip(&mailboxes);
+    for (number, ((sockets, inbox), mailbox)) in workers.enumerate() {
+        let counters = Arc::new(Mutex::new(Counters::default()));
+        let worker = worker::Start {
+            server: Server::one_of_many(
+                config,
+                secrets.clone(),
+                site.clone(),
+                Instant::now(),
+                unix(),
+                rand::rng().random(),
+                Arc::clone(&shared),
+                number,
+            ),
+            listeners: sockets.listeners,
+            acceptors: sockets.acceptors,
+            certificates: service.certificates.clone(),
+            limits: streams::Limits {
+                connections: config.connections.div_ceil(count),
+                handshakes: config.handshakes.div_ceil(count),
+            },
+            inbox,
+            mailboxes: mailboxes.clone(),
+            counters: Arc::clone(&counters),
+        };
+        let handle = thread::Builder::new()
+            .name(format!("turn-{number}"))
+            .spawn(move || worker::run(worker))
+            .map_err(Error::Thread)?;
+        service.threads.push(Thread {
+            mailbox: mailbox.clone(),
+            counters,
+            handle: Some(handle),
+        });
+    }
+    Ok(service)
+}
+
+/// What one thread listens on.
+#[derive(Default)]
+struct Sockets {
+    listeners: Vec<worker::Listener>,
+    acceptors: Vec<worker::Acceptor>,
+}
+
+/// Binds one listener for each thread; the kernel spreads the clients over them, each always to the
+/// same. Answers the address, with the port if that was any.
+fn sockets_for(listen: Listen, threads: &mut [Sockets]) -> io::Result<SocketAddr> {
+    let Listen {
+        transport,
+        mut address,
+    } = listen;
+    let together = threads.len() > 1;
+    let (kind, protocol) = match transport {
+        Transport::Udp => (Type::DGRAM, Protocol::UDP),
+        Transport::Tcp | Transport::Tls => (Type::STREAM, Protocol::TCP),
+    };
+    if together {
+        // Alone first: sockets that share a port would share it with another process, too.
+        let alone = open(address, kind, protocol)?;
+        // Else connections of the last run would keep the next one from listening.
+        alone.set_reuse_address(transport != Transport::Udp)?;
+        alone.bind(&address.into())?;
+        if transport != Transport::Udp {
+            alone.listen(1)?;
+        }
+    }
+    for thread in threads {
+        let socket = open(address, kind, protocol)?;
+        socket.set_reuse_port(together)?;
+        if transport == Transport::Udp {
+            // All clients come in here; what the system does not grant is no reason to fail.
+            let _ = socket.set_recv_buffer_size(LISTENER_BUFFER);
+            socket.bind(&address.into())?;
+            let listener = worker::Listener::new(socket.into())?;
+            address = listener.address();
+            thread.listeners.push(listener);
+        } else {
+            socket.set_reuse_address(true)?;
+            socket.bind(&address.into())?;
+            socket.listen(BACKLOG)?;
+            let socket = TcpListener::from(socket);
+            address = socket.local_addr()?;
+            thread
+                .acceptors
+                .push(worker::Acceptor { socket, transport });
+        }
+    }
+    Ok(address)
 }
 
 /// A running server. Dropping it stops it, too, without waiting.
 #[derive(Debug)]
 pub struct Service {
     listening: Vec<Listen>,
-    commands: mpsc::Sender<Command>,
+    certificates: Option<Arc<tls::Certificates>>,
+    threads: Vec<Thread>,
+}
+
+#[derive(Debug)]
+struct Thread {
+    mailbox: Mailbox,
     counters: Arc<Mutex<Counters>>,
-    thread: thread::JoinHandle<()>,
+    /// Until it is waited for.
+    handle: Option<thread::JoinHandle<()>>,
 }
 
 impl Service {
@@ -100,39 +205,71 @@ impl Service {
 
     /// Ends all allocations of a user name, as at hang-up.
     pub fn drop_allocations(&self, username: &str) {
-        let command = Command::DropAllocations(username.into());
-        if self.commands.try_send(command).is_err() {
-            // They end by themselves when they are not refreshed any more.
-            tracing::warn!("TURN allocations of a call that ended could not be dropped");
+        for thread in &self.threads {
+            let command = Command::DropAllocations(username.into());
+            thread.mailbox.command(command);
         }
+    }
+
+    /// Reads `turn.certificate` and `turn.key` again, for TLS connections that come from now on.
+    ///
+    /// # Errors
+    ///
+    /// When the files are no good; those that were read before stay in use.
+    pub fn reload(&self) -> Result<(), CertificateError> {
+        self.certificates.as_ref().map_or(Ok(()), |it| it.reload())
     }
 
     /// What was counted, not older than a second.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        *self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut sum = Counters::default();
+        for thread in &self.threads {
+            sum += *thread
+                .counters
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        sum
     }
 
-    /// Whether the thread still runs, as it should until [`Service::stop`].
+    /// Whether the threads still run, as they should until [`Service::stop`].
     #[must_use]
     pub fn is_running(&self) -> bool {
-        !self.thread.is_finished()
+        let runs = |it: &thread::JoinHandle<()>| !it.is_finished();
+        self.threads
+            .iter()
+            .all(|thread| thread.handle.as_ref().is_some_and(runs))
     }
 
     /// Closes all sockets, waits until that is done, and answers what was counted to the end.
-    pub async fn stop(self) -> Counters {
-        let Self {
-            commands,
-            thread,
-            counters,
-            ..
-        } = self;
-        drop(commands);
-        let joined = tokio::task::spawn_blocking(|| thread.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!("The TURN thread ended with a panic");
+    pub async fn stop(mut self) -> Counters {
+        self.tell_to_stop();
+        let handles: Vec<_> = self
+            .threads
+            .iter_mut()
+            .filter_map(|it| it.handle.take())
+            .collect();
+        let joined = tokio::task::spawn_blocking(|| {
+            let ends = handles.into_iter().map(thread::JoinHandle::join);
+            ends.filter(Result::is_err).count()
+        });
+        if !matches!(joined.await, Ok(0)) {
+            tracing::error!("A TURN thread ended with a panic");
         }
-        *counters.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counters()
+    }
+
+    fn tell_to_stop(&self) {
+        for thread in &self.threads {
+            thread.mailbox.command(Command::Stop);
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.tell_to_stop();
     }
 }
 
@@ -140,6 +277,9 @@ impl Service {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// No TLS.
+    #[error(transparent)]
+    Certificate(CertificateError),
     /// The configuration is wrong.
     #[error(transparent)]
     Config(Problem),
@@ -167,29 +307,45 @@ pub enum Error {
     Thread(io::Error),
 }
 
-#[derive(Debug)]
-enum Command {
-    DropAllocations(String),
-}
-
 /// A non-blocking UDP socket for one address family only.
 fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::DGRAM,
-        Some(Protocol::UDP),
-    )?;
-    if address.is_ipv6() {
-        // Else IPv4 clients would show up in the mapped form, which is no address of theirs.
-        socket.set_only_v6(true)?;
-    }
-    socket.set_nonblocking(true)?;
+    let socket = open(address, Type::DGRAM, Protocol::UDP)?;
     socket.bind(&address.into())?;
     Ok(socket.into())
 }
 
-/// More hang-ups than can come between two rounds of the thread.
-const COMMANDS: usize = 4096;
+/// A non-blocking socket for one address family only.
+fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let kind = kind.nonblocking();
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    if address.is_ipv6() {
+        // Else IPv4 clients would show up in the mapped form, which is no address of theirs.
+        socket.set_only_v6(true)?;
+    }
+    Ok(socket)
+}
+
+/// Each allocation is a file descriptor, and the usual soft limit is for programs that use select.
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, raised)
+    {
+        tracing::warn!(%error, "The limit of file descriptors could not be raised");
+    }
+}
+
+fn unix() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
 
 /// What may wait in a listener while the thread is busy elsewhere.
 const LISTENER_BUFFER: usize = 4 << 20;
+
+/// TCP connections that wait to be accepted.
+const BACKLOG: i32 = 1024;

@@ -1,313 +1,791 @@
-//! The thread: one engine, its sockets, and a task per socket that only waits.
+//! A thread: one engine, and the sockets it serves, in rounds.
 
 use std::{
-    cell::RefCell,
-    collections::HashMap,
-    future,
     io::{self, ErrorKind},
-    net::{SocketAddr, UdpSocket as StdSocket},
-    rc::Rc,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
+    time::{Duration, Instant},
 };
 
-use tokio::{
-    net::UdpSocket,
-    runtime::Runtime,
-    sync::{Notify, mpsc},
-    task::{self, AbortHandle, LocalSet},
-    time,
+use rustix::event::{
+    Timespec,
+    epoll::{self, CreateFlags, Event, EventData, EventFlags},
 };
+use socket2::{SockRef, TcpKeepalive};
 
-use super::{Command, addresses, bind};
-use crate::{
-    credentials::Secrets,
-    turn::{
-        Config, Counters, FiveTuple, HEADROOM, OpenError, Output, RelayId, Server, Site, TAILROOM,
-        Transport, Verdict,
-    },
+use super::{
+    addresses,
+    batch::{self, Receiver},
+    bind,
+    mailbox::{Command, Forwarded, Inbox, Mailbox},
+    outbox::{Flow, Outbox},
+    pace::Pacer,
+    share::Share,
+    streams::{Limits, Streams},
+    tls::Certificates,
+    unix,
+};
+use crate::telemetry::Pii;
+use crate::turn::{
+    Counters, Ended, FiveTuple, HEADROOM, OpenError, Output, RelayId, Server, TAILROOM, Transport,
+    Verdict,
 };
 
 /// What the thread needs to begin.
 pub(super) struct Start {
-    pub(super) config: Config,
-    pub(super) secrets: Secrets,
-    pub(super) seed: [u8; 32],
-    pub(super) sockets: Vec<(SocketAddr, StdSocket)>,
-    pub(super) inbox: mpsc::Receiver<Command>,
+    pub(super) server: Server,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) acceptors: Vec<Acceptor>,
+    pub(super) certificates: Option<Arc<Certificates>>,
+    pub(super) limits: Limits,
+    pub(super) inbox: Inbox,
+    /// Of all threads, in the order of their numbers.
+    pub(super) mailboxes: Vec<Mailbox>,
     pub(super) counters: Arc<Mutex<Counters>>,
 }
 
-/// Serves until nobody can send commands any more.
-pub(super) fn run(runtime: &Runtime, start: Start) {
-    let tasks = LocalSet::new();
-    if let Err(error) = tasks.block_on(runtime, serve(start)) {
+/// A UDP listener.
+pub(super) struct Listener {
+    socket: UdpSocket,
+    address: SocketAddr,
+    share: Share,
+}
+
+impl Listener {
+    pub(super) fn new(socket: UdpSocket) -> io::Result<Self> {
+        let address = socket.local_addr()?;
+        if address.ip().is_unspecified() {
+            // Else answers would come from whatever address the route prefers.
+            batch::tell_destination(socket.as_fd(), address.is_ipv6())?;
+        }
+        // Without, there is less to gain, and nothing to lose.
+        let _ = batch::coalesce(socket.as_fd());
+        Ok(Self {
+            socket,
+            address,
+            share: Share::new(BATCH),
+        })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether a client that talks to this address talks to this listener.
+    fn serves(&self, asked: SocketAddr) -> bool {
+        self.address == asked
+            || (self.address.ip().is_unspecified()
+                && self.address.port() == asked.port()
+                && self.address.is_ipv4() == asked.is_ipv4())
+    }
+
+    /// The address to answer from, where the socket has to be told.
+    fn source(&self, asked: SocketAddr) -> Option<IpAddr> {
+        self.address.ip().is_unspecified().then_some(asked.ip())
+    }
+}
+
+/// A TCP or TLS listener.
+pub(super) struct Acceptor {
+    pub(super) socket: TcpListener,
+    pub(super) transport: Transport,
+}
+
+/// Serves until it is told to stop.
+pub(super) fn run(start: Start) {
+    let counters = Arc::clone(&start.counters);
+    let worker = Worker::new(start);
+    let end = worker.and_then(|mut worker| {
+        let result = worker.serve(&counters);
+        worker.publish(&counters);
+        result
+    });
+    if let Err(error) = end {
         tracing::error!(%error, "The TURN server stopped");
     }
 }
 
-async fn serve(start: Start) -> io::Result<()> {
-    let Start {
-        config,
-        secrets,
-        seed,
-        sockets,
-        mut inbox,
-        counters,
-    } = start;
-    let site = Site {
-        listening: sockets.iter().map(|(address, _)| *address).collect(),
-        own: addresses::own(),
-    };
-    let server = Server::new(&config, secrets, site, Instant::now(), unix(), seed);
-    let mut listeners = Vec::new();
-    for (address, socket) in sockets {
-        listeners.push((address, Rc::new(UdpSocket::from_std(socket)?)));
+/// What epoll tells us of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Token {
+    Wake,
+    Listener(usize),
+    Relay(usize),
+    Acceptor(usize),
+    Stream(usize),
+}
+
+impl Token {
+    pub(super) fn encode(self) -> u64 {
+        let (kind, index) = match self {
+            Self::Wake => (0, 0),
+            Self::Listener(index) => (1, index),
+            Self::Relay(index) => (2, index),
+            Self::Acceptor(index) => (3, index),
+            Self::Stream(index) => (4, index),
+        };
+        kind << 56 | index as u64
     }
-    let worker = Rc::new(Worker {
-        changed: Notify::new(),
-        state: RefCell::new(State {
-            server,
-            listeners: listeners.clone(),
-            relays: HashMap::new(),
-            buffer: vec![0; HEADROOM + DATAGRAM + TAILROOM],
-            deadline: None,
-        }),
-    });
-    for (address, socket) in listeners {
-        task::spawn_local(Rc::clone(&worker).listen(address, socket));
-    }
-    task::spawn_local(Rc::clone(&worker).keep_time());
-    let mut second = time::interval(Duration::from_secs(1));
-    let mut minute = time::interval(Duration::from_secs(60));
-    loop {
-        tokio::select! {
-            command = inbox.recv() => match command {
-                Some(Command::DropAllocations(username)) => worker.drop_allocations(&username),
-                None => {
-                    worker.publish(&counters);
-                    return Ok(());
-                }
-            },
-            _ = second.tick() => worker.publish(&counters),
-            _ = minute.tick() => {
-                let server = &mut worker.state.borrow_mut().server;
-                server.handle_wall_clock(Instant::now(), unix());
-                server.handle_own_addresses(&addresses::own());
-            }
+
+    fn decode(bits: u64) -> Self {
+        let index = usize::try_from(bits & 0x00FF_FFFF_FFFF_FFFF).unwrap_or(usize::MAX);
+        match bits >> 56 {
+            1 => Self::Listener(index),
+            2 => Self::Relay(index),
+            3 => Self::Acceptor(index),
+            4 => Self::Stream(index),
+            _ => Self::Wake,
         }
     }
 }
 
 struct Worker {
-    /// The deadline is another one now.
-    changed: Notify,
-    state: RefCell<State>,
+    server: Server,
+    exits: Exits,
+    receiver: Receiver,
+    /// For messages that did not come in a datagram.
+    buffer: Vec<u8>,
+    acceptors: Vec<Acceptor>,
+    certificates: Option<Arc<Certificates>>,
+    /// No file descriptors were left; a second later there may be.
+    is_deaf: bool,
+    inbox: Inbox,
+    deadline: Option<Instant>,
+    pacer: Pacer,
 }
 
-struct State {
-    server: Server,
-    listeners: Vec<(SocketAddr, Rc<UdpSocket>)>,
-    relays: HashMap<RelayId, Relay>,
-    /// One for all sockets: nothing stays in it.
-    buffer: Vec<u8>,
-    deadline: Option<Instant>,
+/// Where messages leave.
+struct Exits {
+    epoll: OwnedFd,
+    outbox: Outbox,
+    listeners: Vec<Listener>,
+    relays: Vec<Option<Relay>>,
+    streams: Streams,
+    /// Messages that a slow TCP client, or a busy thread, had no room for.
+    congested: u64,
+    mailboxes: Vec<Mailbox>,
+    /// Which of those got something in this round.
+    to_wake: Vec<bool>,
 }
 
 struct Relay {
-    socket: Rc<UdpSocket>,
-    task: AbortHandle,
+    id: RelayId,
+    socket: UdpSocket,
+    share: Share,
 }
 
-impl Drop for Relay {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+/// How a message came in, for a reply.
+#[derive(Clone, Copy)]
+enum Origin {
+    Nowhere,
+    Datagram(Flow),
+    Stream(usize),
 }
 
 impl Worker {
-    async fn listen(self: Rc<Self>, address: SocketAddr, socket: Rc<UdpSocket>) {
-        loop {
-            let more = self.round(&socket, |state, now, client, length| {
-                let five_tuple = FiveTuple {
-                    client,
-                    server: address,
-                    transport: Transport::Udp,
-                };
-                let verdict =
-                    state
-                        .server
-                        .handle_datagram(now, five_tuple, &mut state.buffer, length);
-                state.act(verdict, Some((&socket, client)));
-            });
-            wait(more, &socket).await;
+    fn new(start: Start) -> io::Result<Self> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        watch(epoll.as_fd(), &start.inbox, Token::Wake)?;
+        for (index, listener) in start.listeners.iter().enumerate() {
+            watch(epoll.as_fd(), &listener.socket, Token::Listener(index))?;
         }
+        let mut worker = Self {
+            server: start.server,
+            exits: Exits {
+                epoll,
+                outbox: Outbox::new(),
+                listeners: start.listeners,
+                relays: Vec::new(),
+                streams: Streams::new(start.limits),
+                congested: 0,
+                to_wake: vec![false; start.mailboxes.len()],
+                mailboxes: start.mailboxes,
+            },
+            receiver: Receiver::new(BATCH, HEADROOM, TAILROOM),
+            buffer: vec![0; HEADROOM + MESSAGE + TAILROOM],
+            acceptors: start.acceptors,
+            certificates: start.certificates,
+            is_deaf: true,
+            inbox: start.inbox,
+            deadline: None,
+            pacer: Pacer::new(Instant::now()),
+        };
+        worker.listen()?;
+        Ok(worker)
     }
 
-    async fn relay(self: Rc<Self>, id: RelayId, socket: Rc<UdpSocket>) {
+    fn serve(&mut self, counters: &Mutex<Counters>) -> io::Result<()> {
+        let mut events = Vec::with_capacity(EVENTS);
+        let start = Instant::now();
+        let (mut second, mut minute) = (start + SECOND, start + MINUTE);
         loop {
-            let more = self.round(&socket, |state, now, from, length| {
-                let verdict =
-                    state
-                        .server
-                        .handle_peer_datagram(now, id, from, &mut state.buffer, length);
-                state.act(verdict, None);
-            });
-            wait(more, &socket).await;
-        }
-    }
-
-    /// Takes what a socket has, but no more than its share, so that one sender at line rate does
-    /// not keep the others waiting. Answers whether there is more.
-    fn round(
-        self: &Rc<Self>,
-        socket: &UdpSocket,
-        mut handle: impl FnMut(&mut State, Instant, SocketAddr, usize),
-    ) -> bool {
-        let mut state = self.state.borrow_mut();
-        let now = Instant::now();
-        let mut more = true;
-        for _ in 0..ROUND {
-            let Some(space) = state.buffer.get_mut(HEADROOM..HEADROOM + DATAGRAM) else {
-                break;
-            };
-            match socket.try_recv_from(space) {
-                Ok((length, from)) => handle(&mut state, now, from, length),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    more = false;
-                    break;
+            let next = self.deadline.map_or(second, |it| it.min(second));
+            wait(self.exits.epoll.as_fd(), &mut events, next)?;
+            let now = Instant::now();
+            let mut moved = 0;
+            let mut handshakes = 0;
+            for event in &events {
+                match Token::decode(event.data.u64()) {
+                    Token::Listener(index) => moved += self.listener(now, index),
+                    Token::Relay(slot) => moved += self.relay(now, slot),
+                    Token::Stream(index) => self.stream(now, index, &mut handshakes),
+                    Token::Acceptor(index) => self.accept(now, index),
+                    Token::Wake => {
+                        self.inbox.is_read();
+                        if self.commands(now) {
+                            return Ok(());
+                        }
+                        moved += self.forwarded(now);
+                    }
                 }
-                // An ICMP error of an earlier datagram: nobody's business here.
-                Err(_) => {}
+            }
+            if self.deadline.is_some_and(|it| it <= now) {
+                self.server.handle_timeout(now);
+                self.drain(now);
+            }
+            if second <= now {
+                second = now + SECOND;
+                for five_tuple in self.exits.streams.sweep(now, &self.server) {
+                    self.disconnected(now, &five_tuple);
+                }
+                self.listen()?;
+                self.publish(counters);
+            }
+            if minute <= now {
+                minute = now + MINUTE;
+                self.server.handle_wall_clock(now, unix());
+                self.server.handle_own_addresses(&addresses::own());
+            }
+            self.flush(now);
+            if let Some(nap) = self.pacer.after(now, moved) {
+                thread::sleep(nap);
             }
         }
-        self.drain(&mut state);
-        more
     }
 
-    fn publish(&self, counters: &Mutex<Counters>) {
-        let now = self.state.borrow().server.counters();
-        *counters.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    /// A round of a UDP listener: its share, and no more.
+    fn listener(&mut self, now: Instant, index: usize) -> usize {
+        let Self {
+            server,
+            exits,
+            receiver,
+            buffer,
+            ..
+        } = self;
+        let Some(listener) = exits.listeners.get_mut(index) else {
+            return 0;
+        };
+        let (socket, address) = (listener.socket.as_fd(), listener.address);
+        let count = listener.share.receive(receiver, socket);
+        let mut moved = 0;
+        for place in 0..count {
+            let Some((received, slot)) = receiver.get(place) else {
+                continue;
+            };
+            let ip = received.to.unwrap_or_else(|| address.ip());
+            let five_tuple = FiveTuple {
+                client: received.from,
+                server: SocketAddr::new(ip, address.port()),
+                transport: Transport::Udp,
+            };
+            let flow = Flow {
+                socket: Token::Listener(index).encode(),
+                to: received.from,
+                from: received.to,
+            };
+            moved += each_segment(slot, buffer, received.sizes(), |part, length| {
+                let verdict = server.handle_datagram(now, five_tuple, part, length);
+                exits.act(verdict, part, Origin::Datagram(flow));
+            });
+        }
+        if let Some(listener) = exits.listeners.get_mut(index) {
+            listener.share.was(count, moved);
+        }
+        self.drain(now);
+        moved
     }
 
-    fn drop_allocations(self: &Rc<Self>, username: &str) {
-        let mut state = self.state.borrow_mut();
-        state.server.drop_allocations(Instant::now(), username);
-        self.drain(&mut state);
+    /// A round of a relay socket.
+    fn relay(&mut self, now: Instant, slot: usize) -> usize {
+        let Self {
+            server,
+            exits,
+            receiver,
+            buffer,
+            ..
+        } = self;
+        let Some(relay) = exits.relays.get_mut(slot).and_then(Option::as_mut) else {
+            return 0;
+        };
+        let id = relay.id;
+        let count = relay.share.receive(receiver, relay.socket.as_fd());
+        let mut moved = 0;
+        for place in 0..count {
+            let Some((received, space)) = receiver.get(place) else {
+                continue;
+            };
+            let from = received.from;
+            moved += each_segment(space, buffer, received.sizes(), |part, length| {
+                let verdict = server.handle_peer_datagram(now, id, from, part, length);
+                exits.act(verdict, part, Origin::Nowhere);
+            });
+        }
+        if let Some(relay) = exits.relays.get_mut(slot).and_then(Option::as_mut) {
+            relay.share.was(count, moved);
+        }
+        moved
+    }
+
+    /// A TCP or TLS client sent something, or takes more.
+    fn stream(&mut self, now: Instant, index: usize, handshakes: &mut usize) {
+        let streams = &mut self.exits.streams;
+        let Some(stream) = streams.get_mut(index) else {
+            return;
+        };
+        if stream.is_handshaking() {
+            // Signatures take time: the rest of them has its turn in the next round.
+            *handshakes += 1;
+            if *handshakes > HANDSHAKES {
+                return;
+            }
+        }
+        if stream.is_waiting() {
+            streams.is_pending(index);
+        }
+        let result = streams.read(index, &mut self.buffer);
+        if result.is_err() || self.frames(now, index).is_err() {
+            self.close(now, index);
+        }
+    }
+
+    /// Hands the engine the messages that are complete.
+    fn frames(&mut self, now: Instant, index: usize) -> Result<(), super::stream::Over> {
+        loop {
+            let Some(stream) = self.exits.streams.get_mut(index) else {
+                return Ok(());
+            };
+            let five_tuple = stream.five_tuple();
+            if !stream.has_allocation() {
+                stream.set_has_allocation(now, self.server.has_allocation(&five_tuple));
+            }
+            let space = self.buffer.get_mut(HEADROOM..).unwrap_or_default();
+            let Some(length) = stream.next_frame(now, space)? else {
+                return Ok(());
+            };
+            let verdict = self
+                .server
+                .handle_datagram(now, five_tuple, &mut self.buffer, length);
+            self.exits.act(verdict, &self.buffer, Origin::Stream(index));
+            self.drain(now);
+        }
+    }
+
+    fn accept(&mut self, now: Instant, index: usize) {
+        let Some(acceptor) = self.acceptors.get(index) else {
+            return;
+        };
+        let transport = acceptor.transport;
+        let tls = match (transport, &self.certificates) {
+            (Transport::Tls, Some(certificates)) => Some(certificates.current()),
+            _ => None,
+        };
+        for _ in 0..ACCEPTED {
+            let Some(acceptor) = self.acceptors.get(index) else {
+                return;
+            };
+            let (socket, client) = match acceptor.socket.accept() {
+                Ok(accepted) => accepted,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::ConnectionAborted => continue,
+                Err(error) => {
+                    self.no_more_connections(now, &error);
+                    return;
+                }
+            };
+            let prepared = socket.set_nonblocking(true).and_then(|()| {
+                socket.set_nodelay(true)?;
+                let keepalive = TcpKeepalive::new().with_time(MINUTE);
+                SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
+                socket.local_addr()
+            });
+            let Ok(server) = prepared else {
+                continue;
+            };
+            let five_tuple = FiveTuple {
+                client,
+                server,
+                transport,
+            };
+            let epoll = self.exits.epoll.as_fd();
+            let streams = &mut self.exits.streams;
+            if let Some(gone) = streams.accept(epoll, now, socket, five_tuple, tls.clone()) {
+                self.disconnected(now, &gone);
+            }
+        }
+    }
+
+    /// Connections wait in the kernel until there is something to hold them with.
+    fn no_more_connections(&mut self, now: Instant, error: &io::Error) {
+        if let Some(gone) = self.exits.streams.evict() {
+            self.disconnected(now, &gone);
+            return;
+        }
+        tracing::warn!(%error, "No TCP connections can be accepted");
+        for acceptor in &self.acceptors {
+            let _ = epoll::delete(&self.exits.epoll, &acceptor.socket);
+        }
+        self.is_deaf = true;
+    }
+
+    /// Has epoll tell of connections, again.
+    fn listen(&mut self) -> io::Result<()> {
+        if self.is_deaf {
+            for (index, acceptor) in self.acceptors.iter().enumerate() {
+                let epoll = self.exits.epoll.as_fd();
+                watch(epoll, &acceptor.socket, Token::Acceptor(index))?;
+            }
+            self.is_deaf = false;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, now: Instant, index: usize) {
+        if let Some(five_tuple) = self.exits.streams.close(index) {
+            self.disconnected(now, &five_tuple);
+        }
+    }
+
+    fn disconnected(&mut self, now: Instant, five_tuple: &FiveTuple) {
+        self.server.handle_disconnect(now, five_tuple);
+        self.drain(now);
+    }
+
+    /// Answers whether the server is to stop.
+    fn commands(&mut self, now: Instant) -> bool {
+        loop {
+            match self.inbox.commands.try_recv() {
+                Ok(Command::DropAllocations(username)) => {
+                    self.server.drop_allocations(now, &username);
+                    self.drain(now);
+                }
+                Ok(Command::Stop) | Err(mpsc::TryRecvError::Disconnected) => return true,
+                Err(mpsc::TryRecvError::Empty) => return false,
+            }
+        }
+    }
+
+    /// What clients of other threads sent to ours.
+    fn forwarded(&mut self, now: Instant) -> usize {
+        let mut moved = 0;
+        while let Ok(Forwarded { relay, from, data }) = self.inbox.forwarded.try_recv() {
+            let buffer = &mut self.buffer;
+            if let Some(place) = buffer.get_mut(HEADROOM..HEADROOM + data.len()) {
+                place.copy_from_slice(&data);
+                let length = data.len();
+                let verdict = self
+                    .server
+                    .handle_forwarded(now, relay, from, buffer, length);
+                self.exits.act(verdict, buffer, Origin::Nowhere);
+            }
+            moved += 1;
+        }
+        moved
     }
 
     /// Does what the engine wants done.
-    fn drain(self: &Rc<Self>, state: &mut State) {
+    fn drain(&mut self, now: Instant) {
         loop {
-            match state.server.poll_output() {
+            match self.server.poll_output() {
                 Output::OpenRelay { relay, address } => {
-                    let result = self.open(state, relay, address);
-                    let now = Instant::now();
-                    let buffer = &mut state.buffer;
-                    let verdict = state.server.handle_relay_opened(now, relay, result, buffer);
-                    state.act(verdict, None);
+                    let result = self.exits.open(relay, address);
+                    let buffer = &mut self.buffer;
+                    let verdict = self.server.handle_relay_opened(now, relay, result, buffer);
+                    self.exits.act(verdict, buffer, Origin::Nowhere);
                 }
-                Output::CloseRelay { relay } => {
-                    state.relays.remove(&relay);
-                }
+                Output::CloseRelay { relay } => self.exits.close(relay),
+                Output::Ended(ended) => log(&ended),
                 Output::Timeout(deadline) => {
-                    if state.deadline != deadline {
-                        state.deadline = deadline;
-                        self.changed.notify_one();
-                    }
+                    self.deadline = deadline;
                     return;
                 }
             }
         }
     }
 
-    fn open(
-        self: &Rc<Self>,
-        state: &mut State,
-        id: RelayId,
-        address: SocketAddr,
-    ) -> Result<(), OpenError> {
-        let socket = bind(address).and_then(UdpSocket::from_std);
-        let socket = Rc::new(socket.map_err(|error| match error.kind() {
+    fn flush(&mut self, now: Instant) {
+        self.exits.flush();
+        self.exits.wake();
+        let mut gone = Vec::new();
+        let epoll = self.exits.epoll.as_fd();
+        self.exits.streams.flush(epoll, now, |it| gone.push(it));
+        for five_tuple in gone {
+            self.disconnected(now, &five_tuple);
+        }
+    }
+
+    fn publish(&self, counters: &Mutex<Counters>) {
+        let mut now = self.server.counters();
+        now.dropped.unsent = self.exits.outbox.lost;
+        now.dropped.congestion = self.exits.congested;
+        *counters.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+}
+
+impl Exits {
+    /// Does what the engine says of a message in `buffer`.
+    fn act(&mut self, verdict: Verdict, buffer: &[u8], origin: Origin) {
+        match verdict {
+            Verdict::Drop => {}
+            Verdict::Reply(range) => {
+                let reply = buffer.get(range).unwrap_or_default();
+                match origin {
+                    Origin::Datagram(flow) => self.send(flow, reply),
+                    Origin::Stream(index) => self.push(index, reply),
+                    Origin::Nowhere => {}
+                }
+            }
+            Verdict::Relay { socket, to, range } => {
+                let flow = Flow {
+                    socket: Token::Relay(socket.slot()).encode(),
+                    to,
+                    from: None,
+                };
+                self.send(flow, buffer.get(range).unwrap_or_default());
+            }
+            Verdict::Forward {
+                engine,
+                relay,
+                from,
+                range,
+            } => {
+                let data = buffer.get(range).unwrap_or_default().to_vec();
+                let forwarded = Forwarded { relay, from, data };
+                let mailbox = self.mailboxes.get(engine);
+                if !mailbox.is_some_and(|it| it.forward(forwarded)) {
+                    self.congested += 1;
+                }
+                if let Some(to_wake) = self.to_wake.get_mut(engine) {
+                    *to_wake = true;
+                }
+            }
+            Verdict::Deliver { to, range } => {
+                let message = buffer.get(range).unwrap_or_default();
+                if to.transport != Transport::Udp {
+                    if let Some(index) = self.streams.find(&to) {
+                        self.push(index, message);
+                    }
+                    return;
+                }
+                let mut listeners = self.listeners.iter().enumerate();
+                if let Some((index, listener)) = listeners.find(|(_, it)| it.serves(to.server)) {
+                    let flow = Flow {
+                        socket: Token::Listener(index).encode(),
+                        to: to.client,
+                        from: listener.source(to.server),
+                    };
+                    self.send(flow, message);
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, flow: Flow, datagram: &[u8]) {
+        if self.outbox.is_full() {
+            self.flush();
+        }
+        self.outbox.push(flow, datagram);
+    }
+
+    fn push(&mut self, index: usize, message: &[u8]) {
+        if !self.streams.push(index, message) {
+            self.congested += 1;
+        }
+    }
+
+    /// Tells the other threads what was left for them.
+    fn wake(&mut self) {
+        for (mailbox, to_wake) in self.mailboxes.iter().zip(&mut self.to_wake) {
+            if std::mem::take(to_wake) {
+                mailbox.wake();
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        let (listeners, relays) = (&self.listeners, &self.relays);
+        self.outbox.flush(|token| match Token::decode(token) {
+            Token::Listener(index) => listeners.get(index).map(|it| it.socket.as_fd()),
+            Token::Relay(slot) => {
+                let relay = relays.get(slot).and_then(Option::as_ref);
+                relay.map(|it| it.socket.as_fd())
+            }
+            Token::Wake | Token::Acceptor(_) | Token::Stream(_) => None,
+        });
+    }
+
+    fn open(&mut self, id: RelayId, address: SocketAddr) -> Result<(), OpenError> {
+        let slot = id.slot();
+        let socket = bind(address).and_then(|socket| {
+            let _ = batch::coalesce(socket.as_fd());
+            watch(self.epoll.as_fd(), &socket, Token::Relay(slot))?;
+            Ok(socket)
+        });
+        let socket = socket.map_err(|error| match error.kind() {
             ErrorKind::AddrInUse => OpenError::InUse,
             _ => {
                 tracing::warn!(%error, "A relay socket could not be opened");
                 OpenError::Exhausted
             }
-        })?);
-        let task = task::spawn_local(Rc::clone(self).relay(id, Rc::clone(&socket)));
-        let task = task.abort_handle();
-        state.relays.insert(id, Relay { socket, task });
+        })?;
+        if slot >= self.relays.len() {
+            self.relays.resize_with(slot + 1, || None);
+        }
+        if let Some(place) = self.relays.get_mut(slot) {
+            *place = Some(Relay {
+                id,
+                socket,
+                share: Share::new(BATCH),
+            });
+        }
         Ok(())
     }
 
-    async fn keep_time(self: Rc<Self>) {
-        loop {
-            let deadline = self.state.borrow().deadline;
-            tokio::select! {
-                () = sleep_until(deadline) => {
-                    let mut state = self.state.borrow_mut();
-                    state.server.handle_timeout(Instant::now());
-                    self.drain(&mut state);
-                }
-                () = self.changed.notified() => {}
-            }
+    fn close(&mut self, id: RelayId) {
+        // What is queued for this socket must not leave by the next one of its place.
+        self.flush();
+        if let Some(place) = self.relays.get_mut(id.slot()) {
+            *place = None;
         }
     }
 }
 
-impl State {
-    /// `origin` is where the datagram came from and in, for a reply.
-    ///
-    /// A socket that takes no more loses the datagram: that is UDP.
-    fn act(&self, verdict: Verdict, origin: Option<(&UdpSocket, SocketAddr)>) {
-        let (socket, to, range) = match verdict {
-            Verdict::Drop => return,
-            Verdict::Reply(range) => match origin {
-                Some((socket, client)) => (socket, client, range),
-                None => return,
-            },
-            Verdict::Relay { socket, to, range } => match self.relays.get(&socket) {
-                Some(relay) => (&*relay.socket, to, range),
-                None => return,
-            },
-            Verdict::Deliver { to, range } => {
-                let listener = self.listeners.iter().find(|(it, _)| *it == to.server);
-                match listener {
-                    Some((_, socket)) => (&**socket, to.client, range),
-                    None => return,
-                }
-            }
+/// The one line of an allocation.
+fn log(ended: &Ended) {
+    tracing::info!(
+        client.addr = %Pii(ended.client.client),
+        turn.user = %Pii(&ended.username),
+        turn.transport = %ended.client.transport,
+        turn.seconds = ended.lasted.as_secs(),
+        turn.up.packets = ended.up.packets,
+        turn.up.bytes = ended.up.bytes,
+        turn.down.packets = ended.down.packets,
+        turn.down.bytes = ended.down.bytes,
+        turn.end = %ended.end,
+        "TURN allocation ended"
+    );
+}
+
+/// Hands on the datagrams that the kernel put together, each with room around it. Answers their
+/// number.
+///
+/// A reply may be longer than its request, and what is behind the request is the next one: so
+/// requests that others follow are answered in `spare`.
+fn each_segment(
+    slot: &mut [u8],
+    spare: &mut [u8],
+    (length, segment): (usize, usize),
+    mut handle: impl FnMut(&mut [u8], usize),
+) -> usize {
+    let (mut start, mut count) = (0, 0);
+    loop {
+        let size = segment.min(length - start);
+        let rest = slot.get_mut(start..).unwrap_or_default();
+        count += 1;
+        start += size;
+        if start >= length {
+            handle(rest, size);
+            return count;
+        }
+        let Some(part) = rest.get_mut(..HEADROOM + size + TAILROOM) else {
+            return count;
         };
-        if let Some(datagram) = self.buffer.get(range) {
-            let _ = socket.try_send_to(datagram, to);
+        if part.get(HEADROOM).is_some_and(|first| *first < 4) {
+            if let Some(place) = spare.get_mut(..part.len()) {
+                place.copy_from_slice(part);
+                handle(spare, size);
+            }
+            continue;
+        }
+        let behind: Option<[u8; TAILROOM]> = part.last_chunk().copied();
+        handle(part, size);
+        if let (Some(place), Some(behind)) = (part.last_chunk_mut(), behind) {
+            *place = behind;
         }
     }
 }
 
-async fn wait(more: bool, socket: &UdpSocket) {
-    if more {
-        task::yield_now().await;
-    } else if socket.readable().await.is_err() {
-        // The reactor is gone, and with it this thread, soon.
-        future::pending::<()>().await;
+fn watch(epoll: BorrowedFd<'_>, socket: impl AsFd, token: Token) -> io::Result<()> {
+    let token = EventData::new_u64(token.encode());
+    Ok(epoll::add(epoll, socket, token, EventFlags::IN)?)
+}
+
+fn wait(epoll: BorrowedFd<'_>, events: &mut Vec<Event>, until: Instant) -> io::Result<()> {
+    let left = until.saturating_duration_since(Instant::now());
+    // Whole milliseconds, and not before the time.
+    let left = left + Duration::from_millis(1);
+    let timeout = Timespec {
+        tv_sec: left.as_secs().try_into().unwrap_or(1),
+        tv_nsec: left.subsec_nanos().into(),
+    };
+    events.clear();
+    match epoll::wait(
+        epoll,
+        rustix::buffer::spare_capacity(events),
+        Some(&timeout),
+    ) {
+        Ok(_) => Ok(()),
+        Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => time::sleep_until(deadline.into()).await,
-        None => future::pending().await,
+/// Datagrams per system call.
+const BATCH: usize = 64;
+
+/// Sockets per round.
+const EVENTS: usize = 256;
+
+/// Connections accepted per round and listener.
+const ACCEPTED: usize = 16;
+
+/// TLS connections in their handshake that are served per round.
+const HANDSHAKES: usize = 4;
+
+/// The longest message over TCP, padded ChannelData.
+const MESSAGE: usize = 4 + 65536;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_are_handed_on_whole_whatever_is_written_around_them() {
+        let message = [1; 10]
+            .into_iter()
+            .chain([0x40; 10])
+            .chain([0x41; 10])
+            .chain([2; 3]);
+        let mut slot = vec![0xEE; HEADROOM];
+        slot.extend(message);
+        slot.extend([0xEE; 2000]);
+        let mut spare = vec![0xEE; 2000];
+        let mut seen = Vec::new();
+        let count = each_segment(&mut slot, &mut spare, (33, 10), |part, length| {
+            let data = part[HEADROOM..HEADROOM + length].to_vec();
+            // A reply for a request, else a header before and padding behind.
+            let end = HEADROOM + length + if data[0] < 4 { 500 } else { TAILROOM };
+            part[..end].fill(0xFF);
+            seen.push(data);
+        });
+        assert_eq!(count, 4);
+        assert_eq!(
+            seen,
+            [vec![1; 10], vec![0x40; 10], vec![0x41; 10], vec![2; 3]]
+        );
     }
 }
-
-fn unix() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
-}
-
-/// Datagrams taken from one socket before the next has its turn.
-const ROUND: usize = 32;
-
-/// The largest UDP payload.
-const DATAGRAM: usize = 65535;

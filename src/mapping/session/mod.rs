@@ -1,11 +1,23 @@
 //! One Jingle leg whose other side is SDP.
 
+mod agreed;
+mod asked;
+mod change;
 mod describe;
+mod difference;
+mod local;
+mod remote;
+mod reply;
+mod restart;
 mod trickle;
 
+pub use change::{Change, Phase, Receipt, Stanza, ToBrowser};
+
+use std::collections::VecDeque;
+
 use crate::jingle::ice_udp::Flavour;
-use crate::jingle::{Action, Content, Description, Jingle, Role, Sid};
-use crate::sdp::{self, Token};
+use crate::jingle::{Action, Content, Description, Jingle, Role, Senders, Sid};
+use crate::sdp::{self, Setup, Token};
 
 use super::to_jingle::{Name, names, push_down, sections};
 use super::to_sdp::{mids, usable};
@@ -16,6 +28,11 @@ use super::{Dialect, Kind, Refusal, Report, Why, browser, transport};
 /// Made by [`Session::initiate`] from the browser's offer, or by [`Session::initiated`] from the
 /// peer's session-initiate; from then on every method is told one event and gives what to send to
 /// the other side. A method that refuses leaves the value as it was.
+///
+/// Once the first offer is answered, each event gives a [`Change`]. What the browser says goes to
+/// [`Session::offer_later`], [`Session::answer_later`] and [`Session::roll_back`]; what the peer
+/// asks for goes to [`Session::requested`], and what it answers to [`Session::acknowledged`] and
+/// [`Session::declined`]. [`Session::phase`] tells whose turn it is.
 #[derive(Clone, Debug)]
 pub struct Session {
     sid: Sid,
@@ -32,6 +49,31 @@ pub struct Session {
     early: Vec<Content>,
     flavour: Flavour,
     report: Report,
+    /// What the peer said last, as the browser knows it: there once the first offer is answered.
+    peer: Option<sdp::Session>,
+    /// How many descriptions the browser was given.
+    version: u64,
+    pending: Option<Pending>,
+    /// Requests of the peer that wait until the browser has answered.
+    queue: VecDeque<Jingle>,
+    /// Requests that were taken back before they were answered, and what undoes them.
+    withdrawn: Vec<(Receipt, Jingle)>,
+    /// Contents that the peer may still know, and that have no section any more.
+    parked: Vec<Name>,
+    /// Username fragments of the peer that are out of use.
+    retired: VecDeque<String>,
+    receipts: u32,
+    /// How often our side restarted ICE.
+    generation: u32,
+}
+
+/// A change that is not agreed on yet.
+#[derive(Clone, Debug)]
+enum Pending {
+    /// The browser's offer waits for the peer.
+    Local(Box<local::LocalChange>),
+    /// The peer's request waits for the browser.
+    Remote(Box<remote::RemoteChange>),
 }
 
 /// How the browser bundles; an SDP offer does not show it.
@@ -52,6 +94,10 @@ struct Section {
     name: Name,
     /// Whether there is a content for it.
     live: bool,
+    /// Who sends, as it was agreed on.
+    senders: Senders,
+    /// The peer's part in the DTLS association, which stays (RFC 8842 §5.5).
+    setup: Option<Setup>,
 }
 
 impl Session {
@@ -78,9 +124,8 @@ impl Session {
             .zip(names)
             .enumerate()
             .map(|(index, (media, name))| Section {
-                mid: media.mid().cloned(),
-                name,
                 live: mapped.contents.iter().any(|(own, _)| *own == index),
+                ..Section::new(media.mid().cloned(), name)
             })
             .collect();
         let mut jingle = Jingle::new(Action::SessionInitiate, sid.clone());
@@ -93,16 +138,10 @@ impl Session {
         jingle.extra = mapped.extra;
         push_down(&mut offer);
         let session = Self {
-            sid,
-            role,
-            dialect,
-            policy: BundlePolicy::default(),
             sections,
             local: Some(offer),
-            remote: None,
-            early: Vec::new(),
-            flavour: Flavour::default(),
             report,
+            ..Self::new(sid, role, dialect)
         };
         Ok((session, jingle))
     }
@@ -123,27 +162,18 @@ impl Session {
             .iter()
             .zip(&mids)
             .map(|(content, mid)| Section {
-                mid: mid.clone(),
-                name: Name {
-                    creator: content.creator,
-                    name: content.name.clone(),
-                },
-                live: true,
+                senders: content.senders(),
+                ..Section::new(mid.clone(), Name::of(content))
             })
             .collect();
         let mut remote = initiate.clone();
         remote.contents = contents.into_iter().cloned().collect();
         let session = Self {
-            sid: initiate.sid.clone(),
-            role: Role::Responder,
-            dialect,
-            policy: BundlePolicy::default(),
             flavour: flavour.map_or_else(Flavour::default, |ice| ice.flavour),
             sections,
-            local: None,
             remote: Some(remote),
-            early: Vec::new(),
             report,
+            ..Self::new(initiate.sid.clone(), Role::Responder, dialect)
         };
         // What can not be said to a browser is refused now, not when it is needed. A caller that
         // has ICE but no DTLS has none at all: nothing else would come later.
@@ -154,10 +184,34 @@ impl Session {
         }
     }
 
+    fn new(sid: Sid, role: Role, dialect: &'static Dialect) -> Self {
+        Self {
+            sid,
+            role,
+            dialect,
+            policy: BundlePolicy::default(),
+            sections: Vec::new(),
+            local: None,
+            remote: None,
+            early: Vec::new(),
+            flavour: Flavour::default(),
+            report: Report::default(),
+            peer: None,
+            version: 1,
+            pending: None,
+            queue: VecDeque::new(),
+            withdrawn: Vec::new(),
+            parked: Vec::new(),
+            retired: VecDeque::new(),
+            receipts: 0,
+            generation: 0,
+        }
+    }
+
     /// The offer for the browser that comes of [`Session::initiated`]; `None` while ICE credentials
     /// or the fingerprint have yet to come by transport-info.
     pub fn remote_offer(&self) -> Option<sdp::Session> {
-        if self.role != Role::Responder || self.missing().is_some() {
+        if self.role != Role::Responder || self.has_changed() || self.missing().is_some() {
             return None;
         }
         self.describe_offer(&mut Report::default()).ok()
@@ -168,7 +222,7 @@ impl Session {
     ///
     /// # Errors
     /// When it does not fit the offer, or rejects all of it.
-    pub fn accept(&mut self, answer: sdp::Session) -> Result<Jingle, Refusal> {
+    pub fn accept(&mut self, mut answer: sdp::Session) -> Result<Jingle, Refusal> {
         let mut report = Report::default();
         let offer = self.describe_offer(&mut Report::default())?;
         browser::fits(&answer, &offer)?;
@@ -199,6 +253,8 @@ impl Session {
         }
         jingle.groups = mapped.groups;
         jingle.extra = mapped.extra;
+        push_down(&mut answer);
+        self.establish_responder(offer, &answer, &jingle);
         self.local = Some(answer);
         self.report.dropped.append(&mut report.dropped);
         Ok(jingle)
@@ -240,6 +296,7 @@ impl Session {
                     section.live &= !media.is_rejected();
                 }
                 self.report.dropped.append(&mut report.dropped);
+                self.establish_initiator();
                 Ok(())
             }
             Err(refusal) => {
@@ -252,7 +309,7 @@ impl Session {
     /// The answer for the browser that comes of [`Session::accepted`]; `None` before it, and while
     /// ICE credentials or the fingerprint have yet to come by transport-info.
     pub fn remote_answer(&self) -> Option<sdp::Session> {
-        if self.role != Role::Initiator || self.missing().is_some() {
+        if self.role != Role::Initiator || self.has_changed() || self.missing().is_some() {
             return None;
         }
         self.describe_answer(&mut Report::default()).ok()
@@ -261,6 +318,16 @@ impl Session {
     /// The stanza, or several when the peer takes only one content in each.
     pub fn split(&self, jingle: Jingle) -> Vec<Jingle> {
         super::relay::split(jingle, self.dialect)
+    }
+
+    /// Whose turn it is.
+    pub fn phase(&self) -> Phase {
+        match &self.pending {
+            Some(Pending::Local(_)) => Phase::AwaitingPeer,
+            Some(Pending::Remote(_)) => Phase::AwaitingBrowser,
+            None if self.peer.is_some() => Phase::Stable,
+            None => Phase::Establishing,
+        }
     }
 
     /// Sets how the browser bundles; before [`Session::accepted`].
@@ -315,7 +382,7 @@ impl Session {
 
     /// The content's creator and name that stand for a section of the browser, for a mute.
     pub fn content_of(&self, mid: &str) -> Option<(Role, &str)> {
-        self.sections
+        self.lines()
             .iter()
             .enumerate()
             .find(|(index, section)| section.is_called(*index, mid))
@@ -324,9 +391,9 @@ impl Session {
 
     /// The section that stands for a content, for a mute. Movim puts "mid" before the name.
     pub fn mid_of(&self, name: &str) -> Option<String> {
-        let find = |name: &str| self.sections.iter().position(|own| own.name.name == name);
+        let find = |name: &str| self.lines().iter().position(|own| own.name.name == name);
         let index = find(name).or_else(|| find(name.strip_prefix("mid")?))?;
-        self.sections
+        self.lines()
             .get(index)?
             .mid_text()
             .or_else(|| Some(index.to_string()))
@@ -358,10 +425,25 @@ impl Session {
     fn index_of(&self, creator: Role, name: &str) -> Option<usize> {
         let exact = |own: &Section| own.name.name == name && own.name.creator == creator;
         let near = |own: &Section| own.name.name == name;
-        self.sections
+        let sections = self.lines();
+        sections
             .iter()
             .position(exact)
-            .or_else(|| self.sections.iter().position(near))
+            .or_else(|| sections.iter().position(near))
+    }
+
+    /// The sections as the browser sees them now.
+    fn lines(&self) -> &[Section] {
+        match &self.pending {
+            Some(Pending::Local(own)) => &own.sections,
+            Some(Pending::Remote(own)) => &own.sections,
+            None => &self.sections,
+        }
+    }
+
+    /// Whether the first offer and answer are history.
+    fn has_changed(&self) -> bool {
+        self.version > 1 || self.pending.is_some()
     }
 
     fn by_name(&self, name: &str) -> Option<&Section> {
@@ -372,6 +454,16 @@ impl Session {
 }
 
 impl Section {
+    fn new(mid: Option<Token>, name: Name) -> Self {
+        Self {
+            mid,
+            name,
+            live: true,
+            senders: Senders::Both,
+            setup: None,
+        }
+    }
+
     /// Whether this is what the browser calls it: its mid, or its index when it has none.
     fn is_called(&self, index: usize, mid: &str) -> bool {
         match &self.mid {

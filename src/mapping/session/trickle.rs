@@ -2,10 +2,10 @@
 
 use crate::jingle::ice_udp::Flavour;
 use crate::jingle::{self, Action, Content, Jingle, extra};
-use crate::sdp::{Attribute, Candidate, IcePwd, IceUfrag};
+use crate::sdp::{self, Attribute, Candidate, IcePwd, IceUfrag};
 
-use super::{BUNDLE, Section, Session, merge};
-use crate::mapping::to_jingle::tags;
+use super::agreed::credentials;
+use super::{BUNDLE, Pending, Section, Session, merge};
 use crate::mapping::{Refusal, Report, Trickle, Why, candidate, transport};
 
 impl Session {
@@ -15,6 +15,15 @@ impl Session {
     /// # Errors
     /// When a candidate is malformed or belongs nowhere.
     pub fn local_candidates(&mut self, trickle: &[Trickle]) -> Result<Option<Jingle>, Refusal> {
+        if self.holds_candidates() {
+            for own in trickle {
+                self.section_of(own)?;
+            }
+            if let Some(Pending::Local(own)) = &mut self.pending {
+                own.held.extend_from_slice(trickle);
+            }
+            return Ok(None);
+        }
         let mut contents: Vec<Content> = Vec::new();
         let mut report = Report::default();
         for own in trickle {
@@ -27,7 +36,7 @@ impl Session {
                     self.local_candidate(index, own, candidate, &mut contents, &mut report);
                 }
                 None => {
-                    for index in 0..self.sections.len() {
+                    for index in 0..self.lines().len() {
                         self.local_candidate(index, own, None, &mut contents, &mut report);
                     }
                 }
@@ -65,7 +74,7 @@ impl Session {
                 report.note(Some(&content.name), "transport", Why::NoPlace);
                 continue;
             };
-            if self.sections.get(index).is_none_or(|section| !section.live) {
+            if self.lines().get(index).is_none_or(|section| !section.live) {
                 report.note(
                     Some(&content.name),
                     "candidates of a rejected section",
@@ -74,7 +83,7 @@ impl Session {
                 continue;
             }
             transport::Ready::read(ice, &content.name, &mut report)?;
-            let current = self.remote_ufrag(&content.name);
+            let current = self.remote_ufrag(index, &content.name);
             if let (Some(current), Some(own)) = (&current, &ice.ufrag)
                 && current != own
             {
@@ -88,7 +97,7 @@ impl Session {
             let ufrag = ice.ufrag.clone().or(current);
             let muxed = self.is_muxed(index);
             let to_browser = |candidate| Trickle {
-                mid: self.sections.get(index).and_then(Section::mid_text),
+                mid: self.lines().get(index).and_then(Section::mid_text),
                 index: Some(index),
                 ufrag: ufrag.clone(),
                 candidate,
@@ -107,8 +116,11 @@ impl Session {
                 trickle.push(to_browser(None));
             }
         }
-        for content in &info.contents {
-            self.complete(content);
+        if self.peer.is_none() {
+            for content in &info.contents {
+                self.complete(content);
+            }
+            self.establish_initiator();
         }
         self.report.dropped.append(&mut report.dropped);
         Ok(trickle)
@@ -122,7 +134,7 @@ impl Session {
         contents: &mut Vec<Content>,
         report: &mut Report,
     ) {
-        let Some(section) = self.sections.get(index).filter(|section| section.live) else {
+        let Some(section) = self.lines().get(index).filter(|section| section.live) else {
             return;
         };
         let name = &section.name.name;
@@ -153,7 +165,9 @@ impl Session {
             return;
         };
         match mapped {
-            Some(Ok(own)) => {
+            Some(Ok(mut own)) => {
+                // XEP-0176 §5.9; not every browser counts.
+                own.generation = own.generation.max(self.generation);
                 if let Some(ice) = content.ice_mut() {
                     ice.candidates.push(own);
                 }
@@ -182,29 +196,34 @@ impl Session {
         }
     }
 
+    /// Whether the peer has to take a restart before it can have candidates.
+    fn holds_candidates(&self) -> bool {
+        match &self.pending {
+            Some(Pending::Local(own)) if self.dialect.restarts_by_candidates => {
+                own.restart.as_ref().is_some_and(|restart| !restart.taken)
+            }
+            _ => false,
+        }
+    }
+
+    /// What the browser says now.
+    fn said(&self) -> Option<&sdp::Session> {
+        match &self.pending {
+            Some(Pending::Local(own)) => Some(&own.offer),
+            _ => self.local.as_ref(),
+        }
+    }
+
     /// The credentials of a section of the browser, which may be those of the session level or of
     /// the bundle.
     fn local_credentials(&self, index: usize) -> Option<(&IceUfrag, &IcePwd)> {
-        let local = self.local.as_ref()?;
-        let tag = tags(local).get(index).copied().flatten();
-        let places = [Some(index), tag].into_iter().flatten();
-        places
-            .filter_map(|place| local.media.get(place).map(|media| &media.attributes))
-            .chain([&local.attributes])
-            .find_map(|attributes| {
-                let ufrag = attributes.iter().find_map(|own| match own {
-                    Attribute::IceUfrag(ufrag) => Some(ufrag),
-                    _ => None,
-                })?;
-                let pwd = attributes.iter().find_map(|own| match own {
-                    Attribute::IcePwd(pwd) => Some(pwd),
-                    _ => None,
-                })?;
-                Some((ufrag, pwd))
-            })
+        credentials(self.said()?).get(index).copied().flatten()
     }
 
-    fn remote_ufrag(&self, name: &str) -> Option<String> {
+    fn remote_ufrag(&self, index: usize, name: &str) -> Option<String> {
+        if self.peer.is_some() {
+            return self.current_ufrag(index);
+        }
         let remote = self.remote.as_ref()?;
         let of = |name: &str| {
             let content = remote
@@ -223,9 +242,17 @@ impl Session {
 
     /// Whether RTCP goes with RTP: agreed on, or offered by a browser, which all get it.
     fn is_muxed(&self, index: usize) -> bool {
-        let Some(section) = self.sections.get(index) else {
+        let Some(section) = self.lines().get(index) else {
             return false;
         };
+        let muxed = |own: &sdp::Session| {
+            let media = own.media.get(index)?;
+            Some(media.attributes.contains(&Attribute::RtcpMux))
+        };
+        if let Some(peer) = &self.peer {
+            let local = self.said().and_then(muxed).unwrap_or(true);
+            return local && muxed(peer).unwrap_or(true);
+        }
         let remote = self
             .remote
             .as_ref()
@@ -255,13 +282,13 @@ impl Session {
     fn section_of(&self, own: &Trickle) -> Result<Option<usize>, Refusal> {
         if let Some(mid) = own.mid.as_deref().filter(|mid| !mid.is_empty()) {
             return (0..)
-                .zip(&self.sections)
+                .zip(self.lines())
                 .find(|(index, section)| section.is_called(*index, mid))
                 .map(|(index, _)| Some(index))
                 .ok_or(Refusal::UnknownSection);
         }
         match own.index {
-            Some(index) if index < self.sections.len() => Ok(Some(index)),
+            Some(index) if index < self.lines().len() => Ok(Some(index)),
             Some(_) => Err(Refusal::UnknownSection),
             None if own.candidate.as_deref().is_none_or(str::is_empty) => Ok(None),
             None => Err(Refusal::UnknownSection),

@@ -1,0 +1,78 @@
+//! What comes of an event in a session that is established.
+
+use crate::jingle::Jingle;
+use crate::mapping::{Refusal, Trickle};
+use crate::sdp;
+
+/// What to do, in the order of the fields.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[must_use]
+pub struct Change {
+    /// The browser's own offer is void, for this reason: it has to roll back. One that gets an
+    /// offer in [`Change::browser`] does so by itself.
+    pub void: Option<Refusal>,
+    /// For the peer. After the answer to the stanza that this comes of.
+    pub stanzas: Vec<Stanza>,
+    /// For the browser.
+    pub browser: Option<ToBrowser>,
+    /// Candidates for the browser.
+    pub trickle: Vec<Trickle>,
+}
+
+/// A request to the peer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stanza {
+    /// What is asked.
+    pub jingle: Jingle,
+    /// To be given to [`super::Session::acknowledged`] or [`super::Session::declined`] with the
+    /// answer to it; `None` when the answer changes nothing.
+    pub receipt: Option<Receipt>,
+}
+
+/// Names a request whose answer matters. Each is good for one answer; an old one does no harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Receipt(pub(super) u32);
+
+/// A description for the browser.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ToBrowser {
+    /// Its answer belongs into [`super::Session::answer_later`].
+    Offer(sdp::Session),
+    /// To the offer of [`super::Session::offer_later`].
+    Answer(sdp::Session),
+}
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// The first offer is not answered yet.
+    Establishing,
+    /// Nothing is open.
+    Stable,
+    /// The browser's offer waits for the peer.
+    AwaitingPeer,
+    /// The browser has an offer, or gets one as soon as the peer has said all of it.
+    AwaitingBrowser,
+}
+
+impl Change {
+    /// Nothing is to be done.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(super) fn say(&mut self, jingle: Jingle) {
+        self.stanzas.push(Stanza {
+            jingle,
+            receipt: None,
+        });
+    }
+
+    /// Puts what comes of a later event behind.
+    pub(super) fn append(&mut self, mut later: Self) {
+        self.void = self.void.take().or(later.void);
+        self.stanzas.append(&mut later.stanzas);
+        self.browser = later.browser.or_else(|| self.browser.take());
+        self.trickle.append(&mut later.trickle);
+    }
+}

@@ -1,0 +1,466 @@
+//! The browser wants a change: the difference of its descriptions, and the answer to it.
+
+use crate::jingle::grouping::Group;
+use crate::jingle::{Action, Condition, Content, Jingle, Senders, Transport};
+use crate::sdp::{self, Media};
+
+use super::agreed::{bundle, check_restart, credentials, restarted};
+use super::difference::Difference;
+use super::{BUNDLE, Change, Name, Pending, Receipt, Section, Session, Stanza};
+use super::{Phase, ToBrowser};
+use crate::mapping::to_jingle::{Mapped, push_down, sections};
+use crate::mapping::transport::{self, Ready};
+use crate::mapping::{Kind, Refusal, Report, Trickle, answer, direction};
+
+/// The browser's offer and what the peer has said to it so far.
+#[derive(Clone, Debug)]
+pub(super) struct LocalChange {
+    pub(super) offer: sdp::Session,
+    /// As they will be.
+    pub(super) sections: Vec<Section>,
+    pub(super) adds: Vec<Added>,
+    pub(super) restart: Option<Restart>,
+    /// Candidates for the peer that wait until it has taken the restart.
+    pub(super) held: Vec<Trickle>,
+    /// Candidates for the browser that wait for its answer.
+    pub(super) trickle: Vec<Trickle>,
+    sent: Vec<Sent>,
+    /// The groups of content-accept.
+    pub(super) groups: Vec<Group>,
+}
+
+/// A section that the browser adds.
+#[derive(Clone, Debug)]
+pub(super) struct Added {
+    pub(super) index: usize,
+    pub(super) reply: Reply,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Reply {
+    Open,
+    Accepted(Box<Content>),
+    Rejected,
+}
+
+/// The browser's ICE restart.
+#[derive(Clone, Debug)]
+pub(super) struct Restart {
+    /// The peer has acknowledged it.
+    pub(super) taken: bool,
+    /// The peer's new credentials for each section that restarts.
+    pub(super) transports: Vec<(usize, Option<Ready>)>,
+}
+
+/// A request that was sent for the change.
+#[derive(Clone, Debug)]
+struct Sent {
+    receipt: Receipt,
+    asked: Asked,
+    jingle: Jingle,
+    acknowledged: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Asked {
+    Restart,
+    Describe,
+    Add,
+    /// With what was agreed on before.
+    Modify(Senders),
+    Remove,
+}
+
+impl Session {
+    /// The browser offers again, checked by [`super::super::browser::offer`]. The answer comes in a
+    /// later [`Change::browser`], or in this one when the peer has nothing to say to it.
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfOrder`] and [`Refusal::TieBreak`] when it is not the browser's turn; else
+    /// when it is no continuation of the session, or more than the peer can do.
+    pub fn offer_later(&mut self, mut offer: sdp::Session) -> Result<Change, Refusal> {
+        match self.phase() {
+            Phase::Stable => {}
+            Phase::AwaitingBrowser => return Err(Refusal::TieBreak),
+            Phase::Establishing | Phase::AwaitingPeer => return Err(Refusal::OutOfOrder),
+        }
+        push_down(&mut offer);
+        let mut next = self.clone();
+        let change = next.begin_local(offer)?;
+        *self = next;
+        Ok(change)
+    }
+
+    /// The browser has taken its offer back, which the peer has not answered yet: what was asked of
+    /// the peer is taken back, too.
+    pub fn roll_back(&mut self) -> Change {
+        let mut change = Change::default();
+        self.withdraw(&mut change);
+        self.next_in_queue(&mut change);
+        change
+    }
+
+    /// The peer has acknowledged the request.
+    pub fn acknowledged(&mut self, receipt: Receipt) -> Change {
+        let mut change = Change::default();
+        if let Some(place) = self.withdrawn.iter().position(|(own, _)| *own == receipt) {
+            let (_, undo) = self.withdrawn.swap_remove(place);
+            self.say(undo, &mut change);
+            return change;
+        }
+        let Some(Pending::Local(own)) = &mut self.pending else {
+            return change;
+        };
+        let mut held = Vec::new();
+        if let Some(sent) = own.sent.iter_mut().find(|sent| sent.receipt == receipt) {
+            sent.acknowledged = true;
+            if let (Asked::Restart, Some(restart)) = (&sent.asked, &mut own.restart) {
+                restart.taken = true;
+                held = std::mem::take(&mut own.held);
+            }
+        }
+        if let Ok(Some(info)) = self.local_candidates(&held) {
+            self.say(info, &mut change);
+        }
+        self.finish_local(&mut change);
+        change
+    }
+
+    /// The peer has answered the request with an error.
+    pub fn declined(&mut self, receipt: Receipt, condition: Option<Condition>) -> Change {
+        let mut change = Change::default();
+        self.withdrawn.retain(|(own, _)| *own != receipt);
+        let Some(Pending::Local(own)) = &mut self.pending else {
+            return change;
+        };
+        let Some(place) = own.sent.iter().position(|sent| sent.receipt == receipt) else {
+            return change;
+        };
+        let sent = own.sent.swap_remove(place);
+        if condition == Some(Condition::TieBreak) {
+            change.void = Some(Refusal::TieBreak);
+        }
+        let names: Vec<Name> = sent.jingle.contents.iter().map(Name::of).collect();
+        match sent.asked {
+            Asked::Restart => {
+                change
+                    .void
+                    .get_or_insert(Refusal::NotForPeer("restart ICE"));
+            }
+            Asked::Add => {
+                let sections = own.sections.iter().enumerate();
+                let asked: Vec<_> = sections
+                    .filter(|(_, section)| names.contains(&section.name))
+                    .map(|(index, _)| index)
+                    .collect();
+                for index in asked {
+                    own.answered(index, Reply::Rejected);
+                }
+            }
+            Asked::Modify(before) => {
+                for section in &mut own.sections {
+                    if names.contains(&section.name) {
+                        section.senders = before;
+                    }
+                }
+            }
+            Asked::Describe | Asked::Remove => {}
+        }
+        if change.void.is_some() {
+            change.append(self.roll_back());
+        } else {
+            self.finish_local(&mut change);
+        }
+        change
+    }
+
+    fn begin_local(&mut self, offer: sdp::Session) -> Result<Change, Refusal> {
+        let (Some(before), Some(peer)) = (self.local.clone(), self.peer.clone()) else {
+            return Err(Refusal::OutOfOrder);
+        };
+        let mut report = Report::default();
+        let Difference {
+            lines,
+            added,
+            removed,
+        } = self.compare(&offer)?;
+        let mut own = LocalChange::new(offer, lines);
+        let stays: Vec<_> = own.sections.iter().map(|section| section.live).collect();
+        let kept =
+            |index: &usize| !added.contains(index) && stays.get(*index).is_some_and(|live| *live);
+        // What the browser takes away from a codec list may leave nothing.
+        for (index, (offered, media)) in own.offer.media.iter().zip(&peer.media).enumerate() {
+            if let Some(section) = own.sections.get(index).filter(|_| kept(&index)) {
+                let mut again = self.section_again(section, media, None, Kind::Answer);
+                let bundled = bundle(&peer).contains(&index);
+                let name = &section.name.name;
+                answer::fit(&mut again, offered, bundled, name, &mut Report::default())?;
+            }
+        }
+        let mut now = self.map(&own.offer, &own.sections, Kind::Offer, &mut report)?;
+        let restarts: Vec<_> = restarted(&before, &own.offer)
+            .into_iter()
+            .filter(kept)
+            .collect();
+        let mut requests: Vec<(Asked, Jingle)> = Vec::new();
+        if !restarts.is_empty() {
+            self.generation = self.generation.saturating_add(1);
+            check_restart(self.dialect)?;
+            let info = self.restart(&before, &mut own, &restarts, &now)?;
+            requests.push((Asked::Restart, info));
+        }
+        let described = self.descriptions(&before, &now);
+        let (mut advice, mut modified) = (Vec::new(), Vec::new());
+        for (index, _) in &now.contents {
+            if kept(index) {
+                advice.extend(described.get(*index).cloned().flatten());
+            }
+            let directions = (before.media.get(*index), own.offer.media.get(*index));
+            let (Some(was), Some(is)) = directions else {
+                continue;
+            };
+            if kept(index) && direction_of(was) != direction_of(is) {
+                modified.push((*index, direction_of(is)));
+            }
+        }
+        if !advice.is_empty() {
+            let mut info = Jingle::new(Action::DescriptionInfo, self.sid.clone());
+            info.contents = advice;
+            requests.push((Asked::Describe, info));
+        }
+        let mut add = Jingle::new(Action::ContentAdd, self.sid.clone());
+        for (index, mut content) in std::mem::take(&mut now.contents) {
+            if added.contains(&index) {
+                if let Some(ice) = content.ice_mut() {
+                    ice.flavour = self.flavour;
+                }
+                let reply = Reply::Open;
+                own.adds.push(Added { index, reply });
+                add.contents.push(content);
+            }
+        }
+        for index in added {
+            // Nothing that the peer knows of, such as a data channel.
+            if !own.adds.iter().any(|add| add.index == index)
+                && let Some(section) = own.sections.get_mut(index)
+            {
+                section.live = false;
+            }
+        }
+        if !add.contents.is_empty() {
+            add.groups = now.groups;
+            requests.push((Asked::Add, add));
+        }
+        for (index, said) in modified {
+            let Some(section) = own.sections.get_mut(index) else {
+                continue;
+            };
+            let wanted = direction::senders(said, self.role);
+            let wanted = self.wanted_senders(wanted, section.senders);
+            if wanted != section.senders {
+                let before = std::mem::replace(&mut section.senders, wanted);
+                let request = self.modification(&section.name, wanted);
+                requests.push((Asked::Modify(before), request));
+            }
+        }
+        if !own.sections.iter().any(|section| section.live) {
+            return Err(Refusal::NothingLeft);
+        }
+        for section in removed {
+            requests.push((Asked::Remove, self.removal(&section.name, section.senders)));
+            self.parked.push(section.name);
+        }
+        let mut change = Change::default();
+        for (asked, request) in requests {
+            for jingle in self.split(request) {
+                let receipt = self.receipt();
+                own.sent.push(Sent {
+                    receipt,
+                    asked: asked.clone(),
+                    jingle: jingle.clone(),
+                    acknowledged: false,
+                });
+                let receipt = Some(receipt);
+                change.stanzas.push(Stanza { jingle, receipt });
+            }
+        }
+        self.report.dropped.append(&mut report.dropped);
+        self.pending = Some(Pending::Local(Box::new(own)));
+        self.finish_local(&mut change);
+        Ok(change)
+    }
+
+    /// The live sections of a description of the browser in Jingle's words.
+    pub(super) fn map(
+        &self,
+        description: &sdp::Session,
+        lines: &[Section],
+        kind: Kind,
+        report: &mut Report,
+    ) -> Result<Mapped, Refusal> {
+        let names: Vec<_> = lines.iter().map(|section| section.name.clone()).collect();
+        sections(description, &names, self.role, kind, self.dialect, report)
+    }
+
+    /// Takes back what the browser's offer asked for.
+    pub(super) fn withdraw(&mut self, change: &mut Change) {
+        let own = match self.pending.take() {
+            Some(Pending::Local(own)) => own,
+            other => {
+                self.pending = other;
+                return;
+            }
+        };
+        for add in &own.adds {
+            if let Some(section) = own.sections.get(add.index) {
+                self.parked.push(section.name.clone());
+            }
+        }
+        for sent in own.sent {
+            for content in &sent.jingle.contents {
+                let name = Name::of(content);
+                let undo = match sent.asked {
+                    Asked::Add => self.removal(&name, content.senders()),
+                    Asked::Modify(before) => self.modification(&name, before),
+                    // What was removed is known to nobody on this side until it is added again,
+                    // and a restart ends with the next one.
+                    Asked::Restart | Asked::Describe | Asked::Remove => continue,
+                };
+                if sent.acknowledged {
+                    self.say(undo, change);
+                } else {
+                    self.withdrawn.push((sent.receipt, undo));
+                }
+            }
+        }
+    }
+
+    /// Gives the browser its answer, if all is there.
+    pub(super) fn finish_local(&mut self, change: &mut Change) {
+        let Some(Pending::Local(own)) = &self.pending else {
+            return;
+        };
+        if !own.is_answered() {
+            return;
+        }
+        let mut own = own.clone();
+        let mut report = Report::default();
+        let described = self.describe_local(&mut own, &mut report, change);
+        self.report.dropped.append(&mut report.dropped);
+        match described {
+            Ok(None) => {}
+            Ok(Some((answer, peer))) => {
+                self.pending = None;
+                self.version = self.version.saturating_add(1);
+                for (index, _) in own.restart.iter().flat_map(|own| &own.transports) {
+                    let old = self.peer.as_ref().and_then(|own| own.media.get(*index));
+                    if let Some(old) = old.cloned() {
+                        self.retire(&old);
+                    }
+                }
+                self.keep(peer);
+                self.local = Some(own.offer);
+                self.sections = own.sections;
+                change.browser = Some(ToBrowser::Answer(answer));
+                change.trickle.append(&mut own.trickle);
+                self.next_in_queue(change);
+            }
+            Err(refusal) => {
+                change.void = Some(refusal);
+                self.withdraw(change);
+                self.next_in_queue(change);
+            }
+        }
+    }
+
+    pub(super) fn say(&self, jingle: Jingle, change: &mut Change) {
+        for jingle in self.split(jingle) {
+            change.say(jingle);
+        }
+    }
+
+    fn receipt(&mut self) -> Receipt {
+        self.receipts = self.receipts.wrapping_add(1);
+        Receipt(self.receipts)
+    }
+}
+
+impl LocalChange {
+    fn new(offer: sdp::Session, sections: Vec<Section>) -> Self {
+        Self {
+            offer,
+            sections,
+            adds: Vec::new(),
+            restart: None,
+            held: Vec::new(),
+            trickle: Vec::new(),
+            sent: Vec::new(),
+            groups: Vec::new(),
+        }
+    }
+
+    /// Whether the peer has something to decide, so that a request of its own crosses ours.
+    pub(super) fn is_open(&self) -> bool {
+        let is_open = |add: &Added| matches!(add.reply, Reply::Open);
+        self.adds.iter().any(is_open) || self.restarts_open()
+    }
+
+    /// Whether the peer has yet to name its new credentials.
+    pub(super) fn restarts_open(&self) -> bool {
+        self.restart
+            .iter()
+            .flat_map(|restart| &restart.transports)
+            .any(|(_, ready)| ready.is_none())
+    }
+
+    /// Whether the peer has said all.
+    fn is_answered(&self) -> bool {
+        let waits = |sent: &Sent| matches!(sent.asked, Asked::Modify(_)) && !sent.acknowledged;
+        !self.is_open() && !self.sent.iter().any(waits)
+    }
+
+    /// Takes the answer to an added section.
+    pub(super) fn answered(&mut self, index: usize, reply: Reply) {
+        let add = self.adds.iter_mut().find(|add| add.index == index);
+        if let Some(add) = add.filter(|add| matches!(add.reply, Reply::Open)) {
+            add.reply = reply;
+        }
+    }
+
+    /// Takes a content-accept.
+    pub(super) fn grouped(&mut self, groups: &[Group]) {
+        self.groups
+            .extend(groups.iter().filter(|own| own.semantics == BUNDLE).cloned());
+    }
+}
+
+pub(super) fn direction_of(media: &Media) -> sdp::Direction {
+    if media.is_rejected() {
+        sdp::Direction::Inactive
+    } else {
+        media.direction().unwrap_or_default()
+    }
+}
+
+/// A transport-info that only announces credentials.
+pub(super) fn announcement(
+    session: &Session,
+    description: &sdp::Session,
+    lines: &[Section],
+    restarts: &[usize],
+) -> Jingle {
+    let mut info = Jingle::new(Action::TransportInfo, session.sid.clone());
+    let credentials = credentials(description);
+    for index in restarts {
+        let (Some(section), Some(Some((ufrag, pwd)))) =
+            (lines.get(*index), credentials.get(*index))
+        else {
+            continue;
+        };
+        let mut content = section.name.bare();
+        let bare = transport::bare(ufrag, pwd, session.flavour);
+        content.transport = Some(Transport::Ice(Box::new(bare)));
+        info.contents.push(content);
+    }
+    info
+}

@@ -1,0 +1,420 @@
+//! The peer wants a change: the offer that the browser gets, and what its answer means.
+
+use crate::jingle::{Action, Content, Description, Jingle, Reason, Role, Transport};
+use crate::sdp::{self, Media};
+
+use super::agreed::{bundle, other_setup, regroup, restarted, setup, ufrag};
+use super::local::{Reply, direction_of};
+use super::{Change, Name, Pending, Section, Session, merge};
+use crate::mapping::to_jingle::push_down;
+use crate::mapping::{Kind, Refusal, Report, Trickle, Why, answer, browser, direction};
+
+/// The peer's request, on its way to the browser.
+#[derive(Clone, Debug)]
+pub(super) struct RemoteChange {
+    /// As they will be.
+    pub(super) sections: Vec<Section>,
+    /// The peer's description as it will be.
+    pub(super) peer: sdp::Session,
+    /// Contents that the peer adds.
+    pub(super) adds: Vec<(usize, Content)>,
+    /// The stanza that adds them, for its groups.
+    pub(super) request: Jingle,
+    pub(super) restart: bool,
+    /// What the browser has.
+    pub(super) offer: Option<sdp::Session>,
+    /// Candidates that wait for the offer.
+    pub(super) trickle: Vec<Trickle>,
+}
+
+impl Session {
+    /// The peer asks for something: transport-info, description-info, and all actions that begin
+    /// with `content-`; session-accept too, with which Movim answers content-add.
+    ///
+    /// # Errors
+    /// When the stanza is answered with an error or ends the session, as [`Refusal`] says.
+    pub fn requested(&mut self, request: &Jingle) -> Result<Change, Refusal> {
+        if self.peer.is_none() {
+            return match request.action {
+                Action::TransportInfo => Ok(Change {
+                    trickle: self.remote_candidates(request)?,
+                    ..Change::default()
+                }),
+                _ => Err(Refusal::OutOfOrder),
+            };
+        }
+        let mut next = self.clone();
+        let change = next.request(request)?;
+        *self = next;
+        Ok(change)
+    }
+
+    /// The browser answers the offer of [`Change::browser`].
+    ///
+    /// # Errors
+    /// When it has no such offer, or the answer does not fit.
+    pub fn answer_later(&mut self, mut answer: sdp::Session) -> Result<Change, Refusal> {
+        let Some(Pending::Remote(own)) = &self.pending else {
+            return Err(Refusal::OutOfOrder);
+        };
+        let offer = own.offer.as_ref().ok_or(Refusal::OutOfOrder)?;
+        browser::fits(&answer, offer)?;
+        push_down(&mut answer);
+        let mut next = self.clone();
+        let change = next.finish_remote(answer)?;
+        *self = next;
+        Ok(change)
+    }
+
+    fn request(&mut self, request: &Jingle) -> Result<Change, Refusal> {
+        let known = request
+            .contents
+            .iter()
+            .all(|content| self.is_parked(content));
+        match request.action {
+            Action::TransportInfo => self.transport_info(request),
+            Action::ContentAdd => self.contend(request),
+            Action::ContentModify | Action::ContentRemove | Action::DescriptionInfo => {
+                match &self.pending {
+                    None => self.begin_remote(request),
+                    Some(Pending::Remote(_)) => self.wait(request),
+                    Some(Pending::Local(_)) => self.fold(request),
+                }
+            }
+            Action::ContentAccept | Action::ContentReject | Action::SessionAccept => {
+                match &self.pending {
+                    Some(Pending::Local(_)) => self.replied(request),
+                    // An answer to what was taken back, or Movim's to what needs none.
+                    _ if known || request.action == Action::SessionAccept => Ok(Change::default()),
+                    _ => Err(Refusal::OutOfOrder),
+                }
+            }
+            Action::SecurityInfo
+            | Action::SessionInfo
+            | Action::SessionInitiate
+            | Action::SessionTerminate
+            | Action::TransportAccept
+            | Action::TransportReject
+            | Action::TransportReplace => Err(Refusal::OutOfOrder),
+        }
+    }
+
+    /// Begins at once, waits, or crosses a request of ours: then the initiator's goes first
+    /// (XEP-0166 §7.2.16).
+    fn contend(&mut self, request: &Jingle) -> Result<Change, Refusal> {
+        match &self.pending {
+            None => self.begin_remote(request),
+            Some(Pending::Local(own)) if own.is_open() => {
+                if self.role == Role::Initiator {
+                    return Err(Refusal::TieBreak);
+                }
+                let mut change = Change {
+                    void: Some(Refusal::TieBreak),
+                    ..Change::default()
+                };
+                self.withdraw(&mut change);
+                change.append(self.begin_remote(request)?);
+                Ok(change)
+            }
+            Some(_) => self.wait(request),
+        }
+    }
+
+    pub(super) fn wait(&mut self, request: &Jingle) -> Result<Change, Refusal> {
+        if self.queue.len() >= QUEUE {
+            return Err(Refusal::TooMany("requests at once"));
+        }
+        // What is wrong is said now.
+        if request.action != Action::ContentAdd {
+            for content in &request.contents {
+                self.known(content)?;
+            }
+        }
+        self.queue.push_back(request.clone());
+        Ok(Change::default())
+    }
+
+    pub(super) fn next_in_queue(&mut self, change: &mut Change) {
+        while self.pending.is_none() {
+            let Some(request) = self.queue.pop_front() else {
+                return;
+            };
+            let mut next = self.clone();
+            match next.request(&request) {
+                Ok(later) => {
+                    *self = next;
+                    change.append(later);
+                }
+                // It was acknowledged already.
+                Err(refusal) => {
+                    let names = request.contents.iter().map(Name::of).collect();
+                    if request.action == Action::ContentAdd {
+                        self.reject(names, refusal.reason(), change);
+                    }
+                    self.report
+                        .note(None, request.action.name(), Why::Malformed);
+                }
+            }
+        }
+    }
+
+    fn begin_remote(&mut self, request: &Jingle) -> Result<Change, Refusal> {
+        let Some(peer) = self.peer.clone() else {
+            return Err(Refusal::OutOfOrder);
+        };
+        let mut change = Change::default();
+        let mut own = RemoteChange {
+            sections: self.sections.clone(),
+            peer,
+            adds: Vec::new(),
+            request: Jingle {
+                contents: Vec::new(),
+                ..request.clone()
+            },
+            restart: false,
+            offer: None,
+            trickle: Vec::new(),
+        };
+        let worth_an_offer = match request.action {
+            Action::ContentAdd => self.peer_adds(request, &mut own, &mut change)?,
+            Action::ContentRemove => self.peer_removes(request, &mut own.sections)?,
+            Action::ContentModify => self.peer_modifies(request, &mut own.sections)?,
+            Action::DescriptionInfo => self.peer_describes(request, &mut own.peer)?,
+            _ => false,
+        };
+        if worth_an_offer {
+            self.pending = Some(Pending::Remote(Box::new(own)));
+            self.give_offer(&mut change)?;
+        }
+        Ok(change)
+    }
+
+    /// Takes over what the peer changes while the browser waits for an answer: it will be in it.
+    fn fold(&mut self, request: &Jingle) -> Result<Change, Refusal> {
+        let (Some(Pending::Local(mut own)), Some(mut peer)) =
+            (self.pending.clone(), self.peer.clone())
+        else {
+            return Err(Refusal::OutOfOrder);
+        };
+        match request.action {
+            Action::ContentRemove => {
+                self.peer_removes(request, &mut own.sections)?;
+                for index in 0..own.sections.len() {
+                    if own.sections.get(index).is_some_and(|own| !own.live) {
+                        own.answered(index, Reply::Rejected);
+                    }
+                }
+                if let Some(restart) = &mut own.restart {
+                    let lines = &own.sections;
+                    let live = |index: usize| lines.get(index).is_some_and(|own| own.live);
+                    restart.transports.retain(|(index, _)| live(*index));
+                }
+            }
+            Action::ContentModify => {
+                self.peer_modifies(request, &mut own.sections)?;
+            }
+            _ => {
+                self.peer_describes(request, &mut peer)?;
+            }
+        }
+        self.peer = Some(peer);
+        self.pending = Some(Pending::Local(own));
+        let mut change = Change::default();
+        self.finish_local(&mut change);
+        Ok(change)
+    }
+
+    /// content-accept or content-reject; or Movim's session-accept, which may also repeat what is
+    /// there already.
+    fn replied(&mut self, reply: &Jingle) -> Result<Change, Refusal> {
+        let mut known = Vec::with_capacity(reply.contents.len());
+        for content in &reply.contents {
+            known.push(self.known(content)?);
+        }
+        let mut report = Report::default();
+        let mut modified = Vec::new();
+        for (content, index) in reply.contents.iter().zip(&known) {
+            let senders = content.senders.map(|own| self.read_senders(own));
+            modified.push((*index, senders));
+        }
+        let Some(Pending::Local(own)) = &mut self.pending else {
+            return Err(Refusal::OutOfOrder);
+        };
+        own.grouped(&reply.groups);
+        for (content, (index, senders)) in reply.contents.iter().zip(modified) {
+            let Some(index) = index else { continue };
+            let added = own.adds.iter().any(|add| add.index == index);
+            match reply.action {
+                Action::ContentReject => own.answered(index, Reply::Rejected),
+                _ if added => {
+                    let mut content = content.clone();
+                    content
+                        .transport
+                        .get_or_insert_with(|| Transport::Ice(Box::default()));
+                    // Credentials and candidates that came before.
+                    if let Some(early) = self.early.iter().find(|own| own.name == content.name) {
+                        merge(&mut content, early);
+                    }
+                    let data = own.offer.media.get(index).is_some_and(Media::is_sctp);
+                    if content.description.is_none() && data {
+                        content.description = Some(Description::Data);
+                    }
+                    let reply = if content.description.is_some() {
+                        Reply::Accepted(Box::new(content))
+                    } else {
+                        report.note(Some(&content.name), "description", Why::Malformed);
+                        Reply::Rejected
+                    };
+                    own.answered(index, reply);
+                }
+                Action::SessionAccept => {
+                    if let (Some(section), Some(senders)) = (own.sections.get_mut(index), senders) {
+                        section.senders = senders;
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.report.dropped.append(&mut report.dropped);
+        let mut change = Change::default();
+        self.finish_local(&mut change);
+        Ok(change)
+    }
+
+    fn finish_remote(&mut self, browser: sdp::Session) -> Result<Change, Refusal> {
+        let own = match self.pending.take() {
+            Some(Pending::Remote(own)) => *own,
+            _ => return Err(Refusal::OutOfOrder),
+        };
+        let (Some(mut offer), Some(before)) = (own.offer, self.local.take()) else {
+            return Err(Refusal::OutOfOrder);
+        };
+        let mut change = Change::default();
+        let mut report = Report::default();
+        let mut lines = own.sections;
+        let mapped = self.map(&browser, &lines, Kind::Answer, &mut report)?;
+        if own.restart {
+            let restarts = restarted(&before, &browser);
+            if restarts.is_empty() {
+                return Err(Refusal::Unfit(
+                    "the answer to a restart has new credentials",
+                ));
+            }
+            self.generation = self.generation.saturating_add(1);
+            self.answer_restart(&browser, &lines, &restarts, &mut change);
+        }
+        let mut accept = Jingle::new(Action::ContentAccept, self.sid.clone());
+        let mut rejected = Vec::new();
+        for (index, content) in own.adds {
+            let name = Name::of(&content);
+            let live = browser
+                .media
+                .get(index)
+                .is_some_and(|own| !own.is_rejected());
+            let said = mapped.contents.iter().find(|(own, _)| *own == index);
+            match said.filter(|_| live) {
+                Some((_, content)) => {
+                    let mut content = content.clone();
+                    if let Some(ice) = content.ice_mut() {
+                        ice.flavour = self.flavour;
+                    }
+                    accept.contents.push(content);
+                }
+                None => rejected.push(name),
+            }
+            let answered = browser.media.get(index);
+            if let (Some(section), Some(answered)) = (lines.get_mut(index), answered) {
+                section.live = live;
+                section.senders = direction::senders(direction_of(answered), self.role);
+                section.setup = setup(answered).map(other_setup);
+            }
+        }
+        let added: Vec<_> = accept.contents.iter().map(Name::of).collect();
+        if !accept.contents.is_empty() {
+            accept.groups = mapped.groups;
+            self.say(accept, &mut change);
+        }
+        self.reject(rejected, Reason::FailedApplication, &mut change);
+        for (section, answered) in lines.iter_mut().zip(&browser.media) {
+            if !section.live || added.contains(&section.name) {
+                continue;
+            }
+            if answered.is_rejected() {
+                section.live = false;
+                self.parked.push(section.name.clone());
+                self.say(self.removal(&section.name, section.senders), &mut change);
+                continue;
+            }
+            let wanted = direction::senders(direction_of(answered), self.role);
+            let wanted = self.wanted_senders(wanted, section.senders);
+            if wanted != section.senders {
+                section.senders = wanted;
+                self.say(self.modification(&section.name, wanted), &mut change);
+            }
+        }
+        if !lines.iter().any(|section| section.live) {
+            return Err(Refusal::NothingLeft);
+        }
+        for (own, section) in offer.media.iter_mut().zip(&lines) {
+            if !section.live && !own.is_rejected() {
+                *own = answer::rejected(own);
+            }
+        }
+        regroup(&mut offer, &bundle(&browser));
+        if own.restart {
+            for media in self
+                .peer
+                .iter()
+                .flat_map(|own| own.media.clone())
+                .collect::<Vec<_>>()
+            {
+                if !offer.media.iter().any(|new| ufrag(new) == ufrag(&media)) {
+                    self.retire(&media);
+                }
+            }
+        }
+        self.keep(offer);
+        self.sections = lines;
+        self.local = Some(browser);
+        self.report.dropped.append(&mut report.dropped);
+        self.next_in_queue(&mut change);
+        Ok(change)
+    }
+
+    pub(super) fn reject(&self, names: Vec<Name>, reason: Reason, change: &mut Change) {
+        if names.is_empty() {
+            return;
+        }
+        let mut reject = Jingle::new(Action::ContentReject, self.sid.clone());
+        reject.contents = names.iter().map(Name::bare).collect();
+        reject.reason = Some(reason.into());
+        self.say(reject, change);
+    }
+
+    /// The section of a content; `None` when it has none any more.
+    ///
+    /// # Errors
+    /// When there never was one.
+    pub(super) fn known(&self, content: &Content) -> Result<Option<usize>, Refusal> {
+        let lines = self.lines();
+        let near = |own: &Section| own.live && own.name.name == content.name;
+        let exact = |own: &Section| near(own) && own.name.creator == content.creator;
+        let index = lines
+            .iter()
+            .position(exact)
+            .or_else(|| lines.iter().position(near));
+        match index {
+            None if self.is_parked(content) => Ok(None),
+            None if lines.iter().any(|own| own.name.name == content.name) => Ok(None),
+            None => Err(Refusal::UnknownContent(content.name.clone())),
+            index => Ok(index),
+        }
+    }
+
+    fn is_parked(&self, content: &Content) -> bool {
+        self.parked.iter().any(|own| own.name == content.name)
+    }
+}
+
+/// Requests that wait for the browser.
+const QUEUE: usize = 16;
