@@ -40,3 +40,15 @@ test('the page calls with video', async (t) => {
   await both.dino.hangUp();
   await expectPageEnded(both.page, 'success');
 });
+
+test('Dino turns its camera on in a call', async (t) => {
+  await both.dino.plugInCamera();
+  await both.dinoCalls();
+  await both.page.accept();
+  await both.page.connected();
+  await both.expectSoundBothWays();
+  await both.dino.pressCamera();
+  const pictures = await expectPicturesAtPage();
+  t.diagnostic(JSON.stringify({ pictures, ...await both.expectSoundBothWays() }));
+  await both.page.hangUp();
+});
