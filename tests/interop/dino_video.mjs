@@ -1,8 +1,8 @@
 // Dino with a camera and a page show each other pictures.
 //
-// Not part of `make test`, but of `make interop-dino`: on a busy machine Dino drops the page's key
-// frames (its jitter buffer holds 100 ms) and shows nothing, however many are sent, and the made-up
-// camera stops after some seconds.
+// Not part of `make test`, but of `make interop-dino`: on a busy machine, and more often without a
+// camera, Dino shows nothing of the pictures that it receives: its depayloader waits for a key frame,
+// though the page sends several. And the made-up camera stops after some seconds.
 
 import { test } from 'node:test';
 
