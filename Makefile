@@ -2,7 +2,7 @@
 
 CAMPANA := $(abspath $(or $(CARGO_TARGET_DIR),target)/release/campana)
 
-.PHONY: demo test interop web fmt lint doc bench fuzz setup release
+.PHONY: demo test interop interop-dino web fmt lint doc bench fuzz setup release
 
 # A page to call from, with a private ejabberd, until Ctrl-C.
 demo: setup release tests/interop/node_modules/.stamp
@@ -18,6 +18,11 @@ test: setup web
 # Only the tests with real servers and clients; FILES="call_page_to_jingle.test.mjs" for some.
 interop: release tests/interop/node_modules/.stamp
 	CAMPANA_BIN=$(CAMPANA) node tests/interop/run.mjs $(FILES)
+
+# Calls with Dino, a real IM client; it wants a desktop's worth of packages.
+interop-dino:
+	tests/interop/setup.sh dino
+	$(MAKE) --no-print-directory interop FILES="dino_audio.mjs dino_video.mjs"
 
 release: web
 	cargo build --locked --release

@@ -92,8 +92,8 @@ class WebDevice {
     await this.page.click('#decline', { timeout: patience });
   }
 
-  async hangUp() {
-    await this.page.click('#hang-up', { timeout: 5000 });
+  async hangUp(patience = 5000) {
+    await this.page.click('#hang-up', { timeout: patience });
   }
 
   /** Whether somebody calls. */
@@ -117,6 +117,27 @@ class WebDevice {
   relayOnly() {
     return this.page.evaluate(() => {
       globalThis.campana.client.rtcConfiguration = { iceTransportPolicy: 'relay' };
+    });
+  }
+
+  /** Whatever path there is, again. */
+  anyPath() {
+    return this.page.evaluate(() => {
+      globalThis.campana.client.rtcConfiguration = {};
+    });
+  }
+
+  /** Sends a picture that can be decoded alone: a peer that missed the first may not ask for one. */
+  sendKeyFrame() {
+    return this.page.evaluate(async () => {
+      const sender = globalThis.campana.call?.pc?.getSenders().find(({ track }) => track?.kind === 'video');
+      if (!sender) return;
+      // Another size begins with one.
+      const parameters = sender.getParameters();
+      for (const encoding of parameters.encodings) {
+        encoding.scaleResolutionDownBy = encoding.scaleResolutionDownBy === 2 ? 1 : 2;
+      }
+      await sender.setParameters(parameters);
     });
   }
 

@@ -96,12 +96,16 @@ class Ejabberd {
 
   /** Puts each into the other's roster, subscribed both ways. */
   async befriend(one, other) {
-    for (const [owner, contact] of [[one, other], [other, one]]) {
-      await this.#api('add_rosteritem', {
-        localuser: owner, localserver: this.host, user: contact, server: this.host,
-        nick: contact, group: '', subs: 'both',
-      });
-    }
+    await this.addContact(one, `${other}@${this.host}`);
+    await this.addContact(other, `${one}@${this.host}`);
+  }
+
+  /** Puts an address into the roster of that user, subscribed both ways. */
+  async addContact(owner, address) {
+    const [user, server] = address.split('@');
+    await this.#api('add_rosteritem', {
+      localuser: owner, localserver: this.host, user, server, nick: user, group: '', subs: 'both',
+    });
   }
 
   log() {

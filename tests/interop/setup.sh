@@ -6,6 +6,13 @@ packages=(
     build-essential ca-certificates chromium coturn ejabberd libxml2-utils openssl
     prosody prosody-modules
 )
+# An IM client, and what it needs to run without a person.
+dino=(
+    dino-im dbus xvfb xdotool libglib2.0-bin pulseaudio pulseaudio-utils sqlite3
+    gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
+    gstreamer1.0-nice gstreamer1.0-pulseaudio gstreamer1.0-pipewire pipewire pipewire-bin wireplumber
+)
+[ "${1:-}" = dino ] && packages+=("${dino[@]}")
 
 command -v cargo >/dev/null || { echo "Rust 1.95 or later is needed: https://rustup.rs" >&2; exit 1; }
 node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null ||

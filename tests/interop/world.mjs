@@ -37,6 +37,11 @@ export class World {
     this.preparations.push(prepare);
   }
 
+  /** What is to be ended at the end, before the server. */
+  closing(close) {
+    this.#closing.push(close);
+  }
+
   async open({ config, startServer = startEjabberd } = {}) {
     const name = path.basename(process.argv[1] ?? 'world').replace(/\..*$/, '');
     const base = process.env.CAMPANA_TEST_DIR ?? tmpdir();
