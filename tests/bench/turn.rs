@@ -218,7 +218,7 @@ impl Load {
                     let due = (now - start).as_micros() as u64 * rate / 1_000_000;
                     due.saturating_sub(sent)
                 }
-                None => WINDOW.saturating_sub(sent - arrived - lost),
+                None => WINDOW.saturating_sub(sent.saturating_sub(arrived + lost)),
             };
             let mut batch = Vec::new();
             for _ in 0..room / data.burst as u64 {
@@ -268,7 +268,7 @@ impl Load {
                 progress = now;
             }
             if now - progress > Duration::from_millis(100) {
-                lost = sent - arrived;
+                lost = sent.saturating_sub(arrived);
                 progress = now;
             }
         }
@@ -437,7 +437,7 @@ impl Load {
                         continue;
                     };
                     if let Some(client) = received.to
-                        && bytes[0] < 2
+                        && answers(bytes, &requests[0].1)
                     {
                         replies.insert(client, bytes[..received.length].to_vec());
                     }
@@ -466,6 +466,12 @@ impl Load {
                 .integrity(&key);
         })
     }
+}
+
+/// Whether this is the reply to such a request; answers to the last one's repetitions come late.
+fn answers(reply: &[u8], request: &[u8]) -> bool {
+    let method = |bytes: &[u8]| bytes[0] & 0x3E == 0 && bytes[1] & 0xEF == request[1];
+    method(reply) && reply[8..20] == request[8..20]
 }
 
 fn request(method: Method, number: u8, fill: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
