@@ -102,11 +102,11 @@ pub fn run(config: Config) -> Result<(), Error> {
 }
 
 async fn serve(config: Config) -> Result<(), Error> {
-    let signals = Signals::new()?;
     let turn = match &config.turn {
         None => None,
         Some(turn) => Some(Turn::start(turn, &config.state_dir)?),
     };
+    let signals = Signals::new(turn.as_ref().map(|turn| &turn.service))?;
     let mut component = None;
     if let Some(Component { link, mut gateway }) = config.component {
         gateway
@@ -209,32 +209,41 @@ pub fn turn_secrets(config: &crate::turn::Config, state_dir: &Path) -> Result<Se
     })
 }
 
-/// SIGTERM, SIGINT and SIGHUP.
-struct Signals {
+/// SIGTERM and SIGINT end the process, SIGHUP reads certificates again.
+struct Signals<'a> {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    turn: Option<&'a turn::Service>,
 }
 
-impl Commands for Signals {
+impl Commands for Signals<'_> {
     async fn stop(&mut self) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.hangup.recv() => info!("Nothing here is reloaded on SIGHUP yet"),
+                _ = self.hangup.recv() => self.reload(),
             }
         }
     }
 }
 
-impl Signals {
-    fn new() -> io::Result<Self> {
+impl<'a> Signals<'a> {
+    fn new(turn: Option<&'a turn::Service>) -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            turn,
         })
+    }
+
+    fn reload(&self) {
+        match self.turn.map_or(Ok(()), turn::Service::reload) {
+            Ok(()) => info!("Certificates were read again"),
+            Err(error) => warn!(%error, "The certificates before stay in use"),
+        }
     }
 }
 
