@@ -121,7 +121,7 @@ impl Session {
     pub(super) fn descriptions(&self, before: &sdp::Session, now: &Mapped) -> Vec<Option<Content>> {
         let mut changed = vec![None; before.media.len()];
         let nothing = &mut Report::default();
-        let Ok(before) = self.map(before, &self.sections, Kind::Offer, nothing) else {
+        let Ok(before) = self.map(before, &self.sections, Kind::Answer, nothing) else {
             return changed;
         };
         for (index, was) in &before.contents {

@@ -430,6 +430,16 @@ impl Session {
                         self.retire(&old);
                     }
                 }
+                for add in &own.adds {
+                    let Reply::Accepted(content) = &add.reply else {
+                        continue;
+                    };
+                    let unused = content.ice().and_then(|ice| ice.ufrag.clone());
+                    let used = answer.media.get(add.index).and_then(ufrag);
+                    if let Some(unused) = unused.filter(|own| used != Some(own)) {
+                        self.retire(&unused);
+                    }
+                }
                 self.object(&mut own, &answer, change);
                 self.keep(peer);
                 self.local = Some(own.offer);

@@ -44,6 +44,11 @@ impl Session {
                 _ => Err(Refusal::OutOfOrder),
             };
         }
+        if self.is_plain(request) {
+            let mut change = Change::default();
+            change.trickle(self.remote_candidates(request)?);
+            return Ok(change);
+        }
         let mut next = self.clone();
         match next.request(request) {
             Ok(change) => {
@@ -77,6 +82,18 @@ impl Session {
         let change = next.finish_remote(answer)?;
         *self = next;
         Ok(change)
+    }
+
+    /// Candidates of the credentials in use, the most frequent stanza of all, change nothing.
+    fn is_plain(&self, request: &Jingle) -> bool {
+        let plain = |content: &Content| {
+            let own = content.ice().and_then(|ice| ice.ufrag.as_ref());
+            let index = self.known(content).ok().flatten();
+            index.is_some_and(|index| own.is_none() || own == self.current_ufrag(index).as_ref())
+        };
+        request.action == Action::TransportInfo
+            && self.pending.is_none()
+            && request.contents.iter().all(plain)
     }
 
     fn request(&mut self, request: &Jingle) -> Result<Change, Refusal> {
@@ -349,6 +366,13 @@ impl Session {
         let mut accept = Jingle::new(Action::ContentAccept, self.sid.clone());
         let mut rejected = Vec::new();
         for (index, content) in adds {
+            // Credentials of its own that the bundle has no use for are no restart later.
+            let unused = content.ice().and_then(|ice| ice.ufrag.clone());
+            let used = offer.media.get(index).and_then(ufrag).map(str::to_owned);
+            unused
+                .iter()
+                .filter(|own| used.as_ref() != Some(*own))
+                .for_each(|own| self.retire(own));
             let name = Name::of(&content);
             let live = browser
                 .media
