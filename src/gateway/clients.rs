@@ -7,7 +7,7 @@ use crate::call::{Devices, Directory};
 use crate::disco::{self, Abilities, Cache};
 use crate::mapping::Dialect;
 use crate::presence::{CapsRef, Client, Registry};
-use crate::web::{Device, Media};
+use crate::web::Media;
 use crate::xml::Element;
 
 /// People's devices and what they can do.
@@ -91,11 +91,6 @@ impl Clients {
             .fold(reach.web_media(), |all, abilities| {
                 all.union(abilities.media)
             })
-    }
-
-    /// Whether she has a device that a call can reach.
-    pub(super) fn has_web(&self, jid: &FullJid) -> Option<Device> {
-        self.registry.device(jid)
     }
 
     fn abilities(&self, jid: &FullJid, client: &Client) -> Option<&Abilities> {

@@ -237,7 +237,7 @@ impl Gateway {
                 let media = if self.calls.joins(person, &inbound.from.to_bare()) {
                     web::Media::BOTH
                 } else {
-                    self.media_of(person)
+                    self.clients.media(person)
                 };
                 info_answer(inbound, payload, self.profiles.person(media))
             }
@@ -281,7 +281,7 @@ impl Gateway {
         let session =
             Session::read(payload).map_err(|e| StanzaError::bad_request(e.to_string()))?;
         // Whoever speaks the protocol is a device, whether or not its announcement arrived.
-        if self.clients.has_web(&from).is_none() {
+        if self.clients.registry.device(&from).is_none() {
             self.announced(
                 &from,
                 Device {

@@ -408,11 +408,6 @@ impl Gateway {
             self.handle_stanza(now, stanza);
         }
     }
-
-    /// What the person can take, as others see it.
-    fn media_of(&self, person: &BareJid) -> Media {
-        self.clients.media(person)
-    }
 }
 
 fn is_from(stanza: &Document, from: &Jid) -> bool {

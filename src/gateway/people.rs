@@ -187,7 +187,7 @@ impl Gateway {
     }
 
     fn callable(&self, person: &BareJid) -> Callable {
-        let media = self.media_of(person);
+        let media = self.clients.media(person);
         if media.is_empty() {
             return Callable::default();
         }
