@@ -10,13 +10,19 @@
 //! reaches a device only once it has picked up, except a client without XEP-0353, which cannot ring
 //! without a session-initiate.
 //!
+//! A call belongs to a gateway address, or a device carries it: then its Jingle leg speaks through
+//! that device, in the person's own name ([`Carrier`]), and the other leg is that device.
+//!
 //! A call under way may be changed from both sides: a browser's later offer becomes what XEP-0166
 //! has for it, and what a client asks for becomes an offer ([`crate::mapping::Session`]).
 
+mod carried;
 mod config;
+mod glare;
 mod inputs;
 mod leg;
 mod parties;
+mod past;
 mod ringing;
 mod signal;
 mod table;
@@ -24,5 +30,7 @@ mod timer;
 mod usage;
 
 pub use config::{Config, Limits};
-pub use signal::{Between, CallId, Context, Devices, Directory, Failure, Request, Sink, What};
+pub use signal::{
+    Between, CallId, Carrier, Context, Devices, Directory, Failure, Request, Sink, What,
+};
 pub use table::Calls;

@@ -5,8 +5,9 @@
 //! below it. Every answer to somebody who may not know whether there is somebody is the same
 //! `service-unavailable`.
 //!
-//! Left out so far: carried calls and the list of peers.
+//! Left out so far: the list of peers.
 
+mod carried;
 mod clients;
 mod config;
 mod delegation;
@@ -26,7 +27,7 @@ use self::clients::Clients;
 use self::outbox::{Outbox, Purpose};
 use self::recent::Recent;
 use crate::address::{Addresses, Named};
-use crate::call::{self, Calls, Sink};
+use crate::call::{self, Calls};
 use crate::disco::Profile;
 use crate::presence::{Access, Decision};
 use crate::stanza::{self, StanzaError};
@@ -46,7 +47,9 @@ pub struct Gateway {
     clients: Clients,
     access: Access,
     outbox: Outbox,
-    recent: Recent,
+    recent: Recent<String>,
+    /// The same for what devices hand in, of which each hand-over has an id of its own.
+    recently_carried: Recent<Result<(), StanzaError>>,
     /// Domains whose server lets us read rosters (XEP-0356).
     rosters: HashSet<String>,
     /// What waits for a roster.
@@ -129,8 +132,15 @@ impl Gateway {
             ),
             clients: Clients::new(config.limits.devices_per_person),
             access: Access::new(config.access.clone()),
-            outbox: Outbox::new(now, seed, config.limits, config.call.iq_timeout()),
+            outbox: Outbox::new(
+                config.service.to_string(),
+                now,
+                seed,
+                config.limits,
+                config.call.iq_timeout(),
+            ),
             recent: Recent::default(),
+            recently_carried: Recent::default(),
             rosters: HashSet::new(),
             parked: HashMap::new(),
             told: HashMap::new(),
