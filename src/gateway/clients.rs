@@ -41,6 +41,7 @@ impl Clients {
     ) {
         let caps = client.caps.clone();
         if !self.registry.available(jid, client) {
+            out.limit("devices_per_person");
             return;
         }
         let Some(caps) = caps else { return };

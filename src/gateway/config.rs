@@ -21,6 +21,8 @@ pub struct Config {
     pub credential_ttl: u64,
     /// Domains whose people get TURN credentials, beside the component's parent domain.
     pub credential_domains: Vec<String>,
+    /// Whether the steps of calls are told ([`Gateway::poll_record`](super::Gateway::poll_record)).
+    pub journal: bool,
 }
 
 /// `[limits]`: a bound for everything that a peer can make grow.
@@ -108,6 +110,7 @@ impl Config {
             ice: Vec::new(),
             credential_ttl: 43_200,
             credential_domains: Vec::new(),
+            journal: false,
         }
     }
 

@@ -73,7 +73,10 @@ impl Gateway {
         let reply = match answer {
             Answer::Done => stanza::result(own, peer, id),
             Answer::With(content) => content,
-            Answer::Error(error) => stanza::error("iq", own, peer, Some(id), &error),
+            Answer::Error(error) => {
+                self.counters.refuse(&error);
+                stanza::error("iq", own, peer, Some(id), &error)
+            }
             Answer::Later => return,
         };
         if let Some(key) = key {

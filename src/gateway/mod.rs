@@ -9,6 +9,7 @@
 
 mod clients;
 mod config;
+mod counters;
 mod delegation;
 mod iq;
 mod message;
@@ -18,6 +19,7 @@ mod people;
 mod recent;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use jid::{BareJid, FullJid, Jid};
@@ -27,7 +29,7 @@ use self::clients::Clients;
 use self::outbox::{Outbox, Purpose};
 use self::recent::Recent;
 use crate::address::{Addresses, Named};
-use crate::call::{self, Calls, Sink};
+use crate::call::{self, Calls, Journal, Sink};
 use crate::disco::Profile;
 use crate::presence::{Access, Decision, RosterEntry, Watches, roster_entries};
 use crate::stanza::{self, StanzaError};
@@ -35,6 +37,7 @@ use crate::web::{self, Media};
 use crate::xml::{BadStanza, Document, Element, Error, StanzaHeader, StanzaKind};
 
 pub use config::{Config, Limits};
+pub use counters::Counters;
 
 /// The XMPP face of Campana.
 ///
@@ -58,6 +61,7 @@ pub struct Gateway {
     /// What each person's watchers were last told.
     told: HashMap<BareJid, people::Callable>,
     profiles: Profiles,
+    counters: Arc<Counters>,
     /// The TURN user names that apps were given, newest last.
     issued: HashMap<FullJid, Vec<String>>,
     /// Those whose allocations are to be closed.
@@ -124,16 +128,27 @@ impl Gateway {
         // Two generators out of one seed; they must not give the same numbers.
         let mut other_seed = seed;
         other_seed.iter_mut().for_each(|byte| *byte ^= 0x5A);
+        let calls = Calls::new(
+            config.call,
+            config.limits.call(),
+            addresses.clone(),
+            other_seed,
+        );
+        let counters = Arc::new(Counters::new(calls.counters()));
+        let journal = config.journal.then(Journal::default);
         Self {
-            calls: Calls::new(
-                config.call,
-                config.limits.call(),
-                addresses.clone(),
-                other_seed,
-            ),
+            calls,
             clients: Clients::new(config.limits.devices_per_person),
             access: Access::new(config.access.clone()),
-            outbox: Outbox::new(now, seed, config.limits, config.call.iq_timeout()),
+            outbox: Outbox::new(
+                now,
+                seed,
+                config.limits,
+                config.call.iq_timeout(),
+                journal,
+                Arc::clone(&counters),
+            ),
+            counters,
             recent: Recent::default(),
             rosters: HashSet::new(),
             parked: HashMap::new(),
@@ -153,9 +168,10 @@ impl Gateway {
 
     /// The component's handshake was accepted.
     pub fn handle_link_up(&mut self, now: Instant) {
-        self.outbox.now = now;
+        self.outbox.begin(now);
         self.link_up = true;
-        self.calls.handle_link_up(now);
+        let (calls, mut cx) = self.calls();
+        calls.handle_link_up(&mut cx);
         self.outbox.resend();
         // The server replays nothing: ask the apps that were there whether they still are.
         let service = self.config.service.to_string();
@@ -175,14 +191,14 @@ impl Gateway {
 
     /// The stream ended. Calls go on; what is to be sent waits.
     pub fn handle_link_down(&mut self, now: Instant) {
-        self.outbox.now = now;
+        self.outbox.begin(now);
         self.link_up = false;
         self.calls.handle_link_down(now);
     }
 
     /// A stanza arrived.
     pub fn handle_stanza(&mut self, now: Instant, stanza: Document) {
-        self.outbox.now = now;
+        self.outbox.begin(now);
         let root = stanza.root();
         let Some(kind) = StanzaKind::from_name(root.name()) else {
             debug!("An element that is no stanza was passed over");
@@ -198,6 +214,9 @@ impl Gateway {
         if self.addresses.is_ours(&from) {
             // Servers that grant privileged presence send us our own, too.
             return;
+        }
+        if let Some(journal) = &mut self.outbox.journal {
+            journal.hear(from.as_str(), &root.to_xml());
         }
         let inbound = Inbound {
             document: &stanza,
@@ -215,7 +234,7 @@ impl Gateway {
     /// A stanza over a limit arrived and was not read. It is answered unless that could make a
     /// loop (RFC 6120 §8.3.1).
     pub fn handle_bad_stanza(&mut self, now: Instant, stanza: BadStanza) {
-        self.outbox.now = now;
+        self.outbox.begin(now);
         let StanzaHeader {
             kind,
             from,
@@ -237,6 +256,12 @@ impl Gateway {
         if !ours || !theirs {
             return;
         }
+        match &stanza.error {
+            Error::TooLarge(_) => self.counters.limit("stanza_bytes"),
+            Error::TooDeep(_) => self.counters.limit("xml_depth"),
+            Error::TooManyAttributes(_) => self.counters.limit("xml_attributes"),
+            Error::NotUtf8 | Error::Restricted(_) | Error::NotWellFormed(_) => {}
+        }
         let error = match stanza.error {
             Error::TooDeep(_) => StanzaError::bad_request(stanza.error.to_string()),
             error => StanzaError::new(stanza::ErrorKind::Modify, "policy-violation")
@@ -247,7 +272,7 @@ impl Gateway {
 
     /// The time of the last [`Output::Timeout`] has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.outbox.now = now;
+        self.outbox.begin(now);
         if self.drain_until.is_some_and(|until| until <= now) {
             let (calls, mut cx) = self.calls();
             calls.end_all(&mut cx);
@@ -258,6 +283,7 @@ impl Gateway {
         while self.link_up
             && let Some(purpose) = self.outbox.overdue()
         {
+            self.counters.unanswered.add(1u64);
             self.handle_no_reply(now, purpose);
         }
     }
@@ -269,7 +295,7 @@ impl Gateway {
 
     /// Takes no new calls, and ends those that still live at `until` with the reason `gone`.
     pub fn handle_drain(&mut self, now: Instant, until: Instant) {
-        self.outbox.now = now;
+        self.outbox.begin(now);
         self.drain_until = Some(until);
         info!(calls = self.calls.len(), "Taking no new calls");
     }
@@ -285,6 +311,10 @@ impl Gateway {
         if let Some(username) = self.unused_credential() {
             return Output::DropAllocations { username };
         }
+        self.counters.pending.set(self.outbox.waiting());
+        let (web, clients) = self.clients.registry.online();
+        self.counters.web_devices.set(web);
+        self.counters.clients.set(clients);
         let replies = self.outbox.next_deadline().filter(|_| self.link_up);
         let drain = self.drain_until.filter(|_| !self.calls.is_empty());
         let pushes = self.watches.next_timeout().filter(|_| self.link_up);
@@ -318,6 +348,18 @@ impl Gateway {
         if names.len() > MAX_ISSUED {
             names.remove(0);
         }
+    }
+
+    /// The next step of a call, if [`Config::journal`] asked for them. To be polled when
+    /// [`Self::poll_output`] has said [`Output::Timeout`].
+    pub fn poll_record(&mut self) -> Option<call::journal::Record> {
+        self.outbox.journal.as_mut()?.poll()
+    }
+
+    /// What is counted; it goes on being counted there.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
     }
 
     /// Whether a call lives.

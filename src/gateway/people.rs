@@ -73,6 +73,7 @@ impl Gateway {
     /// An app announced itself.
     pub(super) fn announced(&mut self, jid: &FullJid, device: Device) -> Result<(), StanzaError> {
         if !self.clients.registry.announce(jid, device) {
+            self.counters.limit("devices_per_person");
             return Err(StanzaError::new(ErrorKind::Wait, "resource-constraint")
                 .with_text("too many devices of one person"));
         }

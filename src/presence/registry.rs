@@ -11,6 +11,8 @@ pub struct Registry {
     people: HashMap<BareJid, Person>,
     /// Whom each watcher sees: `watchers`, turned round.
     seen: HashMap<BareJid, BTreeSet<BareJid>>,
+    /// Browser apps and other clients of all people.
+    online: (usize, usize),
     devices_per_person: usize,
 }
 
@@ -78,6 +80,7 @@ impl Registry {
         Self {
             people: HashMap::new(),
             seen: HashMap::new(),
+            online: (0, 0),
             devices_per_person,
         }
     }
@@ -92,7 +95,8 @@ impl Registry {
         if person.web.len() >= most && !person.web.contains_key(resource) {
             return false;
         }
-        person.web.insert(resource.to_owned(), device);
+        let known = person.web.insert(resource.to_owned(), device);
+        self.online.0 += usize::from(known.is_none());
         true
     }
 
@@ -104,6 +108,12 @@ impl Registry {
             .web
             .get(jid.resource().as_str())
             .copied()
+    }
+
+    /// How many browser apps, and how many other clients, are known.
+    #[must_use]
+    pub fn online(&self) -> (usize, usize) {
+        self.online
     }
 
     /// All browser apps.
@@ -125,7 +135,8 @@ impl Registry {
         if person.clients.len() >= most && !person.clients.contains_key(resource) {
             return false;
         }
-        person.clients.insert(resource.to_owned(), client);
+        let known = person.clients.insert(resource.to_owned(), client);
+        self.online.1 += usize::from(known.is_none());
         true
     }
 
@@ -135,10 +146,14 @@ impl Registry {
         if let Some(person) = self.people.get_mut(&bare) {
             match jid.resource() {
                 Some(resource) => {
-                    person.web.remove(resource.as_str());
-                    person.clients.remove(resource.as_str());
+                    let web = person.web.remove(resource.as_str());
+                    let client = person.clients.remove(resource.as_str());
+                    self.online.0 -= usize::from(web.is_some());
+                    self.online.1 -= usize::from(client.is_some());
                 }
                 None => {
+                    self.online.0 -= person.web.len();
+                    self.online.1 -= person.clients.len();
                     person.web.clear();
                     person.clients.clear();
                 }
