@@ -5,7 +5,7 @@
 //! below it. Every answer to somebody who may not know whether there is somebody is the same
 //! `service-unavailable`.
 //!
-//! Left out so far: carried calls and the list of peers.
+//! Left out so far: carried calls.
 
 mod clients;
 mod config;
@@ -14,6 +14,7 @@ mod delegation;
 mod iq;
 mod message;
 mod outbox;
+mod peers;
 mod people;
 mod recent;
 
@@ -30,7 +31,7 @@ use self::recent::Recent;
 use crate::address::{Addresses, Named};
 use crate::call::{self, Calls, Journal, Sink};
 use crate::disco::Profile;
-use crate::presence::{Access, Decision};
+use crate::presence::{Access, Decision, RosterEntry, Watches, roster_entries};
 use crate::stanza::{self, StanzaError};
 use crate::web::{self, Media};
 use crate::xml::{BadStanza, Document, Element, Error, StanzaHeader, StanzaKind};
@@ -54,6 +55,9 @@ pub struct Gateway {
     rosters: HashSet<String>,
     /// What waits for a roster.
     parked: HashMap<BareJid, Vec<Document>>,
+    /// A roster that has just arrived, while what waited for it goes on.
+    at_hand: Option<(BareJid, Vec<RosterEntry>)>,
+    watches: Watches,
     /// What each person's watchers were last told.
     told: HashMap<BareJid, people::Callable>,
     profiles: Profiles,
@@ -148,6 +152,8 @@ impl Gateway {
             recent: Recent::default(),
             rosters: HashSet::new(),
             parked: HashMap::new(),
+            at_hand: None,
+            watches: Watches::default(),
             told: HashMap::new(),
             profiles: Profiles::new(!config.ice.is_empty()),
             issued: HashMap::new(),
@@ -296,10 +302,11 @@ impl Gateway {
 
     /// What is to be done next.
     pub fn poll_output(&mut self) -> Output {
-        if self.link_up
-            && let Some(stanza) = self.outbox.pop()
-        {
-            return Output::Stanza(stanza);
+        if self.link_up {
+            self.push_peers();
+            if let Some(stanza) = self.outbox.pop() {
+                return Output::Stanza(stanza);
+            }
         }
         if let Some(username) = self.unused_credential() {
             return Output::DropAllocations { username };
@@ -310,8 +317,9 @@ impl Gateway {
         self.counters.clients.set(clients);
         let replies = self.outbox.next_deadline().filter(|_| self.link_up);
         let drain = self.drain_until.filter(|_| !self.calls.is_empty());
+        let pushes = self.watches.next_timeout().filter(|_| self.link_up);
         Output::Timeout(
-            [self.calls.next_timeout(), replies, drain]
+            [self.calls.next_timeout(), replies, drain, pushes]
                 .into_iter()
                 .flatten()
                 .min(),
@@ -446,9 +454,13 @@ impl Gateway {
     /// A person's roster is known, or known not to be readable: what waited for it goes on.
     fn roster_known(&mut self, now: Instant, person: &BareJid, query: Option<Element<'_>>) {
         self.access.roster(now, person, query);
+        self.roster_tells(now, person);
+        let entries = query.map(roster_entries).unwrap_or_default();
+        self.at_hand = Some((person.clone(), entries));
         for stanza in self.parked.remove(person).unwrap_or_default() {
             self.handle_stanza(now, stanza);
         }
+        self.at_hand = None;
     }
 }
 

@@ -44,6 +44,8 @@ pub(super) enum Purpose {
     Roster(BareJid),
     /// Whether a browser app is still there.
     Device(FullJid),
+    /// News of those whom an app may call.
+    Peers(FullJid),
 }
 
 #[derive(Debug)]

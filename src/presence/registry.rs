@@ -9,6 +9,8 @@ use crate::xml::Element;
 #[derive(Debug)]
 pub struct Registry {
     people: HashMap<BareJid, Person>,
+    /// Whom each watcher sees: `watchers`, turned round.
+    seen: HashMap<BareJid, BTreeSet<BareJid>>,
     /// Browser apps and other clients of all people.
     online: (usize, usize),
     devices_per_person: usize,
@@ -77,6 +79,7 @@ impl Registry {
     pub fn new(devices_per_person: usize) -> Self {
         Self {
             people: HashMap::new(),
+            seen: HashMap::new(),
             online: (0, 0),
             devices_per_person,
         }
@@ -161,10 +164,15 @@ impl Registry {
 
     /// `watcher` sees `person`: she sends presence to his gateway address. True if that is new.
     pub fn watch(&mut self, person: &BareJid, watcher: &BareJid) -> bool {
-        let Some(person) = self.person(person) else {
+        let Some(data) = self.person(person) else {
             return false;
         };
-        person.watchers.len() < MAX_WATCHERS && person.watchers.insert(watcher.clone())
+        let is_new = data.watchers.len() < MAX_WATCHERS && data.watchers.insert(watcher.clone());
+        if is_new {
+            let seen = self.seen.entry(watcher.clone()).or_default();
+            seen.insert(person.clone());
+        }
+        is_new
     }
 
     /// `watcher` no longer sees `person`.
@@ -172,7 +180,18 @@ impl Registry {
         if let Some(data) = self.people.get_mut(person) {
             data.watchers.remove(watcher);
         }
+        if let Some(seen) = self.seen.get_mut(watcher) {
+            seen.remove(person);
+            if seen.is_empty() {
+                self.seen.remove(watcher);
+            }
+        }
         self.forget_empty(person);
+    }
+
+    /// Whom `watcher` sees.
+    pub fn seen_by(&self, watcher: &BareJid) -> impl Iterator<Item = &BareJid> {
+        self.seen.get(watcher).into_iter().flatten()
     }
 
     /// Whether `watcher` sees `person`.
@@ -269,6 +288,12 @@ impl Client {
 }
 
 impl Show {
+    /// The word for it among people: that of `<show/>`, or `available`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        self.text().unwrap_or("available")
+    }
+
     /// The text of `<show/>`; none for plain availability.
     #[must_use]
     pub fn text(self) -> Option<&'static str> {
