@@ -25,4 +25,4 @@ mod usage;
 
 pub use config::{Config, Limits};
 pub use signal::{Between, CallId, Context, Devices, Directory, Failure, Request, Sink, What};
-pub use table::Calls;
+pub use table::{Calls, Load};
