@@ -18,11 +18,14 @@
 
 mod carried;
 mod config;
+mod counters;
 mod glare;
 mod inputs;
+pub mod journal;
 mod leg;
 mod parties;
 mod past;
+mod progress;
 mod ringing;
 mod signal;
 mod table;
@@ -30,7 +33,9 @@ mod timer;
 mod usage;
 
 pub use config::{Config, Limits};
+pub use counters::Counters;
+pub use journal::Journal;
 pub use signal::{
     Between, CallId, Carrier, Context, Devices, Directory, Failure, Request, Sink, What,
 };
-pub use table::Calls;
+pub use table::{Calls, Load};

@@ -1,6 +1,7 @@
 use std::time::Instant;
 
 use jid::{BareJid, FullJid};
+use tracing::Span;
 
 use super::leg::jingle::send_message;
 use super::leg::{Kind, Leg, Line};
@@ -20,6 +21,10 @@ pub(super) struct Call {
     pub(super) callee: BareJid,
     pub(super) media: Media,
     pub(super) began: Instant,
+    pub(super) picked_up: Option<Instant>,
+    pub(super) answered: Option<Instant>,
+    /// The span of its log lines.
+    pub(super) span: Span,
     /// What speaks for the caller: the callee's legs do by this.
     pub(super) to_callee: Carrier,
     /// The device that carries the call.
@@ -63,6 +68,20 @@ impl Call {
 
     pub(super) fn leg(&mut self, leg: usize) -> Option<&mut Leg> {
         self.legs.get_mut(leg)?.as_mut()
+    }
+
+    /// What caller and callee speak, as metrics call it.
+    pub(super) fn kind(&self) -> Option<&'static str> {
+        let is_web = |leg: usize| {
+            let leg = self.legs.get(leg)?.as_ref()?;
+            Some(matches!(leg.kind, Kind::Web(_)))
+        };
+        Some(match (is_web(0)?, is_web(self.taken?)?) {
+            (false, false) => "jingle_to_jingle",
+            (false, true) => "jingle_to_web",
+            (true, false) => "web_to_jingle",
+            (true, true) => "web_to_web",
+        })
     }
 
     /// The leg that the given one is joined to.

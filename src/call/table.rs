@@ -1,10 +1,11 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use jid::{BareJid, FullJid, Jid};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use tracing::{debug, info};
+use tracing::{debug, info_span};
 
 use super::leg::{Kind, Leg, Line, out_of_order};
 use super::parties::{Call, Course};
@@ -12,11 +13,12 @@ use super::past::Past;
 use super::signal::Ending;
 use super::timer::{Timer, Timers};
 use super::usage::Usage;
-use super::{Between, CallId, Carrier, Config, Context, Failure, Limits, Request, What};
+use super::{Between, CallId, Carrier, Config, Context, Counters, Failure, Limits, Request, What};
 use crate::address::Addresses;
 use crate::jingle::{Reason, Sid};
 use crate::mapping;
 use crate::stanza::StanzaError;
+use crate::telemetry::{OTHER, Pii};
 use crate::web::Media;
 
 /// All calls.
@@ -37,12 +39,24 @@ pub struct Calls {
     /// The calls that join two people, in either direction, at their gateway addresses.
     pairs: HashMap<(BareJid, BareJid), Vec<CallId>>,
     pub(super) timers: Timers,
+    counters: Arc<Counters>,
     next: u64,
     link_down: Option<Instant>,
     /// Calls that are over.
     pub(super) past: Past,
     /// Devices whose last call has ended, until somebody asks.
     free: Vec<FullJid>,
+}
+
+/// How much [`Calls`] keeps that ends with calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Open calls.
+    pub open: usize,
+    /// Entries by which they are found: by parties, by device, by people, by caller.
+    pub indexed: usize,
+    /// Timers that are set.
+    pub timers: usize,
 }
 
 /// By whom a call is known.
@@ -108,6 +122,7 @@ impl Calls {
             usage: Usage::default(),
             pairs: HashMap::new(),
             timers: Timers::default(),
+            counters: Arc::default(),
             next: 0,
             link_down: None,
             past: Past::default(),
@@ -125,6 +140,25 @@ impl Calls {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.calls.is_empty()
+    }
+
+    /// What is counted of them.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// How much is kept.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        Load {
+            open: self.calls.len(),
+            indexed: self.by_parties.len()
+                + self.by_device.len()
+                + self.pairs.len()
+                + self.usage.open(),
+            timers: self.timers.len(),
+        }
     }
 
     /// Whether a call joins the two people.
@@ -159,6 +193,7 @@ impl Calls {
         failure: Option<Failure<'_>>,
         cx: &mut Context<'_>,
     ) {
+        self.about(request.call, cx);
         let Some(call) = self.calls.get_mut(&request.call) else {
             return;
         };
@@ -276,11 +311,12 @@ impl Calls {
     }
 
     /// The link is up again. Devices get time to show themselves.
-    pub fn handle_link_up(&mut self, now: Instant) {
+    pub fn handle_link_up(&mut self, cx: &mut Context<'_>) {
+        let now = cx.now;
         if let Some(since) = self.link_down.take()
             && now.saturating_duration_since(since) >= self.config.link_grace()
         {
-            self.forget_all(now);
+            self.forget_all(cx);
         }
         self.timers
             .postpone_offline(now + self.config.offline_grace());
@@ -309,7 +345,7 @@ impl Calls {
         let now = cx.now;
         if let Some(since) = self.link_down {
             if now.saturating_duration_since(since) >= self.config.link_grace() {
-                self.forget_all(now);
+                self.forget_all(cx);
             } else {
                 // Nobody can be heard; see `handle_link_up`.
                 self.timers
@@ -383,6 +419,14 @@ impl Calls {
             to_callee,
             through: through.cloned(),
             devices,
+            picked_up: None,
+            answered: None,
+            span: info_span!(
+                "call",
+                call.id = id.0,
+                from.jid = %Pii(from),
+                to.jid = %Pii(person),
+            ),
             indexed: 0,
             legs: vec![Some(Leg::new(line, kind))],
             taken: None,
@@ -398,9 +442,15 @@ impl Calls {
             return Err(out_of_order());
         }
         let all = self.calls.len();
-        self.usage.admit(now, &caller, all, &self.limits)?;
-        if let Some(owner) = call.owner_called() {
-            self.usage.admit_called(&caller, &owner, &self.limits)?;
+        let owner = call.owner_called();
+        self.usage
+            .admit(now, &caller, all, &self.limits)
+            .and_then(|()| match &owner {
+                Some(owner) => self.usage.admit_called(&caller, owner, &self.limits),
+                None => Ok(()),
+            })
+            .inspect_err(|error| self.counters.limits.add(error.cause.unwrap_or(OTHER), 1u64))?;
+        if let Some(owner) = owner {
             self.usage.opened(&owner, now);
         }
         self.usage.opened(&caller, now);
@@ -414,11 +464,20 @@ impl Calls {
         self.calls.insert(id, call);
         self.timers
             .set(id, Timer::Ring, now + self.config.ring_timeout());
-        info!(call.id = id.0, "Call started");
+        self.counters.open.set(self.calls.len());
         Ok(id)
     }
 
-    /// Works on a call, then keeps the indices true and takes note of its end.
+    /// What is handled is about this call.
+    pub(super) fn about(&self, id: CallId, cx: &mut Context<'_>) {
+        if self.calls.contains_key(&id)
+            && let Some(journal) = cx.out.journal()
+        {
+            journal.about(id);
+        }
+    }
+
+    /// Works on a call, then keeps the indices true and takes note of what came of it.
     pub(super) fn with(
         &mut self,
         id: CallId,
@@ -428,7 +487,16 @@ impl Calls {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        let span = call.span.clone();
+        let _entered = span.enter();
+        if call.indexed == 0 {
+            call.tell_begin(&self.counters, cx);
+        }
+        if let Some(journal) = cx.out.journal() {
+            journal.about(id);
+        }
         let course = work(call, cx);
+        call.tell_progress(&self.counters, cx);
         for device in call.devices.iter().skip(call.indexed) {
             self.by_device.entry(device.clone()).or_default().push(id);
         }
@@ -439,13 +507,7 @@ impl Calls {
         let old = call.taken.and_then(|_| call.supersedes.take());
         let migrated = Call::migrated(&call.sid);
         if let Course::Ended(ending) = course {
-            let seconds = cx.now.saturating_duration_since(call.began).as_secs();
-            info!(
-                call.id = id.0,
-                reason = ending.reason.name(),
-                seconds,
-                "Call ended"
-            );
+            call.tell_end(&self.counters, &ending, cx);
             self.forget(cx.now, id);
         }
         if let Some(old) = old {
@@ -488,14 +550,17 @@ impl Calls {
             }
         }
         self.usage.closed(&call.caller);
+        self.counters.open.set(self.calls.len());
     }
 
     /// The link was down for too long; nobody can be told.
-    fn forget_all(&mut self, now: Instant) {
+    fn forget_all(&mut self, cx: &mut Context<'_>) {
         let all: Vec<_> = self.calls.keys().copied().collect();
         for id in all {
-            info!(call.id = id.0, reason = "link", "Call ended");
-            self.forget(now, id);
+            if let Some(call) = self.calls.get(&id) {
+                call.tell_loss(&self.counters, cx);
+            }
+            self.forget(cx.now, id);
         }
     }
 

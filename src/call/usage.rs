@@ -39,13 +39,16 @@ impl Usage {
             one.attempts = 0;
         }
         one.attempts = one.attempts.saturating_add(1);
-        if one.attempts > limits.attempts_per_minute
-            || one.open >= limits.calls_per_person
-            || open_in_all >= limits.calls
-        {
-            return Err(too_many());
-        }
-        Ok(())
+        let limit = if one.attempts > limits.attempts_per_minute {
+            "attempts_per_minute"
+        } else if one.open >= limits.calls_per_person {
+            "calls_per_person"
+        } else if open_in_all >= limits.calls {
+            "calls"
+        } else {
+            return Ok(());
+        };
+        Err(too_many(limit))
     }
 
     /// Whether a person who is called through her own device has room for one more of this
@@ -59,7 +62,7 @@ impl Usage {
         let open = |of| self.people.get(of).map_or(0, |one| one.open);
         let most = limits.calls_per_person;
         if open(called) >= most || open(caller) >= most.div_ceil(2) {
-            return Err(too_many());
+            return Err(too_many("calls_per_person"));
         }
         Ok(())
     }
@@ -81,6 +84,11 @@ impl Usage {
         }
     }
 
+    /// Callers who have an open call.
+    pub(super) fn open(&self) -> usize {
+        self.people.values().filter(|one| one.open > 0).count()
+    }
+
     /// Forgets those who have no call and made no attempt of late.
     pub(super) fn sweep(&mut self, now: Instant) {
         if self.people.len() > MAX_IDLE {
@@ -90,9 +98,10 @@ impl Usage {
     }
 }
 
-fn too_many() -> StanzaError {
+fn too_many(limit: &'static str) -> StanzaError {
     StanzaError::new(ErrorKind::Wait, "resource-constraint")
         .with_text("too many calls, or too many attempts within a minute")
+        .because(limit)
 }
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -1,4 +1,5 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jid::{BareJid, FullJid, Jid};
@@ -6,7 +7,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tracing::warn;
 
-use crate::call::{Carrier, Request, Sink};
+use super::Counters;
+use crate::call::{CallId, Carrier, Journal, Request, Sink};
 use crate::presence::CapsRef;
 use crate::stanza;
 use crate::web::Carried;
@@ -29,6 +31,9 @@ pub(super) struct Outbox {
     timeout: Duration,
     /// The time of the input under way.
     pub(super) now: Instant,
+    /// What happens in calls, if anybody keeps it.
+    pub(super) journal: Option<Journal>,
+    counters: Arc<Counters>,
 }
 
 /// What a request of ours was for.
@@ -42,11 +47,14 @@ pub(super) enum Purpose {
     Roster(BareJid),
     /// Whether a browser app is still there.
     Device(FullJid),
+    /// News of those whom an app may call.
+    Peers(FullJid),
 }
 
 #[derive(Debug)]
 enum Entry {
-    Stanza(String),
+    /// And the call it belongs to, if a journal is kept.
+    Stanza(String, Option<CallId>),
     Request(Key),
 }
 
@@ -69,6 +77,8 @@ impl Outbox {
         seed: [u8; 32],
         limits: super::Limits,
         timeout: Duration,
+        journal: Option<Journal>,
+        counters: Arc<Counters>,
     ) -> Self {
         Self {
             queue: VecDeque::new(),
@@ -80,6 +90,16 @@ impl Outbox {
             limits,
             timeout,
             now,
+            journal,
+            counters,
+        }
+    }
+
+    /// The handling of something begins.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.now = now;
+        if let Some(journal) = &mut self.journal {
+            journal.begin(now);
         }
     }
 
@@ -107,6 +127,7 @@ impl Outbox {
     ) -> bool {
         if self.pending.len() >= self.limits.pending_iqs {
             warn!("Too many requests wait for a reply; one was not sent");
+            self.counters.limit("pending_iqs");
             return false;
         }
         // Ids never repeat, also not across restarts: 128 random bits.
@@ -150,6 +171,22 @@ impl Outbox {
         self.pending.remove(&key).map(|pending| pending.purpose)
     }
 
+    /// The limit of this key was reached.
+    pub(super) fn limit(&self, key: &'static str) {
+        self.counters.limit(key);
+    }
+
+    /// Requests that wait for a reply.
+    pub(super) fn waiting(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Requests that wait for a reply, and stanzas that wait for the link.
+    pub(super) fn load(&self) -> (usize, usize) {
+        let requests = self.pending.len().max(self.deadlines.len());
+        (requests, self.queue.len())
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
@@ -162,18 +199,30 @@ impl Outbox {
     /// Sends a stanza before those that were sent since the mark was taken: a request is
     /// acknowledged before anything that follows from it.
     pub(super) fn insert(&mut self, mark: usize, stanza: String) {
-        self.queue
-            .insert(mark.min(self.queue.len()), Entry::Stanza(stanza));
+        let call = self.journal.as_ref().and_then(Journal::call);
+        let at = mark.min(self.queue.len());
+        self.queue.insert(at, Entry::Stanza(stanza, call));
     }
 
     /// The next stanza to be written to the link.
     pub(super) fn pop(&mut self) -> Option<String> {
+        let now = self.now;
         loop {
             match self.queue.pop_front()? {
-                Entry::Stanza(stanza) => return Some(stanza),
+                Entry::Stanza(stanza, call) => {
+                    if let (Some(journal), Some(call)) = (&mut self.journal, call) {
+                        journal.sent(now, call, receiver(&stanza), &stanza);
+                    }
+                    return Some(stanza);
+                }
                 Entry::Request(key) => {
                     if let Some(pending) = self.pending.get_mut(&key) {
                         pending.sent = true;
+                        if let (Some(journal), Purpose::Call(request)) =
+                            (&mut self.journal, &pending.purpose)
+                        {
+                            journal.sent(now, request.call(), &key.0, &pending.text);
+                        }
                         return Some(pending.text.clone());
                     }
                 }
@@ -207,12 +256,14 @@ impl Outbox {
 
     /// Sends a stanza that wants no reply.
     pub(super) fn send(&mut self, stanza: String) {
-        self.push(Entry::Stanza(stanza));
+        let call = self.journal.as_ref().and_then(Journal::call);
+        self.push(Entry::Stanza(stanza, call));
     }
 
     fn push(&mut self, entry: Entry) {
         if self.queue.len() >= self.limits.queued_stanzas {
             warn!("Too many stanzas wait for the link; the oldest was dropped");
+            self.counters.limit("queued_stanzas");
             self.queue.pop_front();
         }
         self.queue.push_back(entry);
@@ -225,7 +276,7 @@ impl Sink for Outbox {
             Carrier::Direct(own) => {
                 let mut writer = stanza::open("message", Some("chat"), own, to, None);
                 write(&mut writer);
-                self.push(Entry::Stanza(writer.finish()));
+                self.send(writer.finish());
             }
             Carrier::Device(device) => {
                 self.carry(request, ("message", "chat"), device, to, write);
@@ -241,6 +292,10 @@ impl Sink for Outbox {
             }
             Carrier::Device(device) => self.carry(request, ("iq", "set"), device, to, write),
         }
+    }
+
+    fn journal(&mut self) -> Option<&mut Journal> {
+        self.journal.as_mut()
     }
 }
 
@@ -269,4 +324,12 @@ impl Outbox {
             });
         });
     }
+}
+
+/// To whom a stanza that we wrote goes.
+fn receiver(stanza: &str) -> &str {
+    stanza
+        .split_once(" to='")
+        .and_then(|(_, rest)| rest.split_once('\''))
+        .map_or("", |(to, _)| to)
 }

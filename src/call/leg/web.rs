@@ -165,10 +165,8 @@ impl Web {
                 };
                 let reason = Reason::from_name(&end.reason).unwrap_or(default);
                 Event::Signal(Signal::End(Ending {
-                    reason,
                     text: end.text,
-                    elsewhere: false,
-                    migrated: None,
+                    ..Ending::from(reason)
                 }))
             }
             (
