@@ -13,6 +13,9 @@ pub struct StanzaError {
     pub application: Option<(&'static str, &'static str)>,
     /// For people.
     pub text: Option<String>,
+    /// What of ours says no, for metrics: the name of a refusal, or the key of a limit. It is not
+    /// sent.
+    pub cause: Option<&'static str>,
 }
 
 /// The error type.
@@ -55,6 +58,7 @@ impl StanzaError {
             condition,
             application: None,
             text: None,
+            cause: None,
         }
     }
 
@@ -62,6 +66,13 @@ impl StanzaError {
     #[must_use]
     pub fn with_application(mut self, name: &'static str, ns: &'static str) -> Self {
         self.application = Some((name, ns));
+        self
+    }
+
+    /// Because of this, for metrics.
+    #[must_use]
+    pub fn because(mut self, cause: &'static str) -> Self {
+        self.cause = Some(cause);
         self
     }
 

@@ -1,4 +1,4 @@
-//! Names of spans, fields and counters, and the guard of personal data in logs.
+//! Names of spans, fields and metrics, and the guard of personal data in logs.
 //!
 //! Messages are constant and in sentence case; what varies is a field. Fields are dotted and lower
 //! case: `server.addr` and `listen.addr` are ours and printed as they are, `client.addr`,
@@ -8,10 +8,17 @@
 //! Levels: error, an admin must act; warn, we coped; info, one line when something begins and one
 //! when it ends; debug, every transition; trace, bytes.
 
+mod count;
+mod exposition;
+pub mod metric;
+
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Deserialize;
+
+pub use count::{ByLabel, Counter, Gauge, Histogram, OTHER};
+pub use exposition::Exposition;
 
 /// `[log]`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -70,26 +77,8 @@ pub fn log_pii(allowed: bool) {
     PII.store(allowed, Ordering::Relaxed);
 }
 
-/// A number that only grows.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// Counts `n` more.
-    pub fn add(&self, n: impl TryInto<u64>) {
-        self.0
-            .fetch_add(n.try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-
-    /// The count.
-    #[must_use]
-    pub fn value(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// What happened on the link to the XMPP server.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LinkCounters {
     /// Streams whose handshake was accepted.
     pub opened: Counter,
@@ -111,6 +100,47 @@ pub struct LinkCounters {
     pub writes: Counter,
     /// Pings sent because the server was silent.
     pub pings: Counter,
+    /// Why streams ended or were not made.
+    pub errors: ByLabel,
+}
+
+impl Default for LinkCounters {
+    fn default() -> Self {
+        Self {
+            opened: Counter::default(),
+            lost: Counter::default(),
+            stanzas_in: Counter::default(),
+            bad_stanzas: Counter::default(),
+            stanzas_out: Counter::default(),
+            dropped: Counter::default(),
+            bytes_in: Counter::default(),
+            bytes_out: Counter::default(),
+            writes: Counter::default(),
+            pings: Counter::default(),
+            errors: ByLabel::new(LINK_ERRORS),
+        }
+    }
+}
+
+impl LinkCounters {
+    /// Writes all of it, but for whether the link is up.
+    pub fn write(&self, out: &mut Exposition) {
+        for (family, counter) in [
+            (&metric::LINK_OPENED, &self.opened),
+            (&metric::LINK_LOST, &self.lost),
+            (&metric::LINK_STANZAS_IN, &self.stanzas_in),
+            (&metric::LINK_STANZAS_OUT, &self.stanzas_out),
+            (&metric::LINK_STANZAS_BAD, &self.bad_stanzas),
+            (&metric::LINK_STANZAS_DROPPED, &self.dropped),
+            (&metric::LINK_BYTES_IN, &self.bytes_in),
+            (&metric::LINK_BYTES_OUT, &self.bytes_out),
+            (&metric::LINK_WRITES, &self.writes),
+            (&metric::LINK_PINGS, &self.pings),
+        ] {
+            out.one(family, counter.value());
+        }
+        out.by_label(&metric::LINK_ERRORS, "error", &self.errors);
+    }
 }
 
 fn guarded(
@@ -124,6 +154,19 @@ fn guarded(
     }
 }
 
+/// The kinds of error of the link, as `error` labels name them.
+const LINK_ERRORS: [&str; 10] = [
+    "connect",
+    "timeout",
+    "tls",
+    "tls_roots",
+    "io",
+    "closed",
+    "stream",
+    "xml",
+    "protocol",
+    "silence",
+];
 static PII: AtomicBool = AtomicBool::new(false);
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ impl Calls {
             return Ok(());
         };
         self.heard(id, leg);
+        self.about(id, cx);
         let limits = self.mapping.clone();
         let most = self.limits.candidates;
         let Some(call) = self.calls.get_mut(&id) else {
@@ -90,6 +91,7 @@ impl Calls {
             return self.initiated(between, payload, cx);
         };
         self.heard(id, leg);
+        self.about(id, cx);
         let most = self.limits.candidates;
         let Some(call) = self.calls.get_mut(&id) else {
             return Err(unknown_session());
@@ -230,6 +232,7 @@ impl Calls {
             }
             return;
         };
+        self.about(id, cx);
         let Some(call) = self.calls.get(&id) else {
             return;
         };
@@ -353,7 +356,8 @@ fn candidates_of(payload: &Jingle) -> usize {
 fn count(candidates: &mut usize, more: usize, most: usize) -> Result<(), StanzaError> {
     if *candidates + more > most {
         return Err(StanzaError::new(ErrorKind::Wait, "policy-violation")
-            .with_text(format!("more than {most} candidates in one call")));
+            .with_text(format!("more than {most} candidates in one call"))
+            .because("candidates"));
     }
     *candidates += more;
     Ok(())

@@ -14,9 +14,12 @@
 //! has for it, and what a client asks for becomes an offer ([`crate::mapping::Session`]).
 
 mod config;
+mod counters;
 mod inputs;
+pub mod journal;
 mod leg;
 mod parties;
+mod progress;
 mod ringing;
 mod signal;
 mod table;
@@ -24,5 +27,7 @@ mod timer;
 mod usage;
 
 pub use config::{Config, Limits};
+pub use counters::Counters;
+pub use journal::Journal;
 pub use signal::{Between, CallId, Context, Devices, Directory, Failure, Request, Sink, What};
-pub use table::Calls;
+pub use table::{Calls, Load};

@@ -1,6 +1,7 @@
 use std::time::Instant;
 
 use jid::{BareJid, FullJid};
+use tracing::Span;
 
 use super::leg::jingle::send_message;
 use super::leg::{Kind, Leg, Line};
@@ -20,6 +21,10 @@ pub(super) struct Call {
     pub(super) callee: BareJid,
     pub(super) media: Media,
     pub(super) began: Instant,
+    pub(super) picked_up: Option<Instant>,
+    pub(super) answered: Option<Instant>,
+    /// The span of its log lines.
+    pub(super) span: Span,
     /// The address that stands for the caller, which the callee's legs speak from.
     pub(super) to_callee: String,
     /// All devices that ever had a leg.
@@ -59,6 +64,20 @@ impl Call {
 
     pub(super) fn leg(&mut self, leg: usize) -> Option<&mut Leg> {
         self.legs.get_mut(leg)?.as_mut()
+    }
+
+    /// What caller and callee speak, as metrics call it.
+    pub(super) fn kind(&self) -> Option<&'static str> {
+        let is_web = |leg: usize| {
+            let leg = self.legs.get(leg)?.as_ref()?;
+            Some(matches!(leg.kind, Kind::Web(_)))
+        };
+        Some(match (is_web(0)?, is_web(self.taken?)?) {
+            (false, false) => "jingle_to_jingle",
+            (false, true) => "jingle_to_web",
+            (true, false) => "web_to_jingle",
+            (true, true) => "web_to_web",
+        })
     }
 
     /// The leg that the given one is joined to.

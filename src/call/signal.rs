@@ -3,6 +3,7 @@ use std::time::Instant;
 
 use jid::{BareJid, FullJid};
 
+use super::Journal;
 use crate::jingle::{Condition, Reason, ReasonElement};
 use crate::mapping::{Dialect, Receipt, Trickle};
 use crate::sdp;
@@ -12,6 +13,20 @@ use crate::xml::Writer;
 /// Names a call inside this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub(super) u64);
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl CallId {
+    /// The number: 1 for the first call of this process.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
 
 /// What legs say to each other.
 #[derive(Clone, Debug)]
@@ -46,6 +61,8 @@ pub(super) struct Ending {
     pub(super) text: Option<String>,
     /// Another device took or refused the call.
     pub(super) elsewhere: bool,
+    /// The name of the mapping's refusal that ends it, for metrics.
+    pub(super) cause: Option<&'static str>,
 }
 
 impl From<sdp::Session> for Box<Description> {
@@ -63,6 +80,7 @@ impl From<Reason> for Ending {
             reason,
             text: None,
             elsewhere: false,
+            cause: None,
         }
     }
 }
@@ -71,9 +89,8 @@ impl Ending {
     /// For the devices that ring in vain.
     pub(super) fn elsewhere(reason: Reason) -> Self {
         Self {
-            reason,
-            text: None,
             elsewhere: true,
+            ..Self::from(reason)
         }
     }
 
@@ -92,9 +109,8 @@ impl Ending {
 impl From<&ReasonElement> for Ending {
     fn from(element: &ReasonElement) -> Self {
         Self {
-            reason: element.condition,
             text: element.text.clone(),
-            elsewhere: false,
+            ..Self::from(element.condition)
         }
     }
 }
@@ -136,6 +152,11 @@ pub trait Sink {
     /// Sends an IQ of type `set` with the payload that `write` writes; the reply comes back with
     /// `request`.
     fn request(&mut self, request: Request, from: &str, to: &str, write: &dyn Fn(&mut Writer));
+
+    /// Where steps of calls are noted, if anybody keeps them.
+    fn journal(&mut self) -> Option<&mut Journal> {
+        None
+    }
 }
 
 /// Which of our requests a reply belongs to.
@@ -145,6 +166,14 @@ pub struct Request {
     pub(super) leg: usize,
     /// What was asked.
     pub what: What,
+}
+
+impl Request {
+    /// The call it belongs to.
+    #[must_use]
+    pub fn call(self) -> CallId {
+        self.call
+    }
 }
 
 /// What was asked with a [`Request`].

@@ -1,21 +1,23 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use jid::{BareJid, FullJid, Jid};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use tracing::{debug, info};
+use tracing::{debug, info_span};
 
 use super::leg::{Kind, Leg, Line, out_of_order};
 use super::parties::{Call, Course};
 use super::signal::Ending;
 use super::timer::{Timer, Timers};
 use super::usage::Usage;
-use super::{Between, CallId, Config, Context, Failure, Limits, Request, What};
+use super::{Between, CallId, Config, Context, Counters, Failure, Limits, Request, What};
 use crate::address::Addresses;
 use crate::jingle::{Reason, Sid};
 use crate::mapping;
 use crate::stanza::StanzaError;
+use crate::telemetry::{OTHER, Pii};
 use crate::web::Media;
 
 /// All calls.
@@ -36,10 +38,22 @@ pub struct Calls {
     /// How many calls join two people, in either direction.
     pairs: HashMap<(BareJid, BareJid), usize>,
     pub(super) timers: Timers,
+    counters: Arc<Counters>,
     next: u64,
     link_down: Option<Instant>,
     /// Devices whose last call has ended, until somebody asks.
     free: Vec<FullJid>,
+}
+
+/// How much [`Calls`] keeps that ends with calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Open calls.
+    pub open: usize,
+    /// Entries by which they are found: by parties, by device, by people, by caller.
+    pub indexed: usize,
+    /// Timers that are set.
+    pub timers: usize,
 }
 
 /// Whom our address stands for, the other party, and the sid.
@@ -67,6 +81,7 @@ impl Calls {
             usage: Usage::default(),
             pairs: HashMap::new(),
             timers: Timers::default(),
+            counters: Arc::default(),
             next: 0,
             link_down: None,
             free: Vec::new(),
@@ -83,6 +98,25 @@ impl Calls {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.calls.is_empty()
+    }
+
+    /// What is counted of them.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// How much is kept.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        Load {
+            open: self.calls.len(),
+            indexed: self.by_parties.len()
+                + self.by_device.len()
+                + self.pairs.len()
+                + self.usage.open(),
+            timers: self.timers.len(),
+        }
     }
 
     /// Whether a call joins the two people.
@@ -109,6 +143,7 @@ impl Calls {
         failure: Option<Failure<'_>>,
         cx: &mut Context<'_>,
     ) {
+        self.about(request.call, cx);
         let Some(call) = self.calls.get_mut(&request.call) else {
             return;
         };
@@ -219,11 +254,12 @@ impl Calls {
     }
 
     /// The link is up again. Devices get time to show themselves.
-    pub fn handle_link_up(&mut self, now: Instant) {
+    pub fn handle_link_up(&mut self, cx: &mut Context<'_>) {
+        let now = cx.now;
         if let Some(since) = self.link_down.take()
             && now.saturating_duration_since(since) >= self.config.link_grace()
         {
-            self.forget_all();
+            self.forget_all(cx);
         }
         self.timers
             .postpone_offline(now + self.config.offline_grace());
@@ -252,7 +288,7 @@ impl Calls {
         let now = cx.now;
         if let Some(since) = self.link_down {
             if now.saturating_duration_since(since) >= self.config.link_grace() {
-                self.forget_all();
+                self.forget_all(cx);
             } else {
                 // Nobody can be heard; see `handle_link_up`.
                 self.timers
@@ -299,7 +335,9 @@ impl Calls {
             return Err(out_of_order());
         }
         let all = self.calls.len();
-        self.usage.admit(now, &caller, all, &self.limits)?;
+        self.usage
+            .admit(now, &caller, all, &self.limits)
+            .inspect_err(|error| self.counters.limits.add(error.cause.unwrap_or(OTHER), 1u64))?;
         let key = self.key();
         let address = |person| self.addresses.of(person).map(|of| format!("{of}/{key}"));
         let (Some(own_to_caller), Some(own_to_callee)) = (address(person), address(&caller)) else {
@@ -324,6 +362,14 @@ impl Calls {
                 media
             },
             began: now,
+            picked_up: None,
+            answered: None,
+            span: info_span!(
+                "call",
+                call.id = id.0,
+                from.jid = %Pii(from),
+                to.jid = %Pii(person),
+            ),
             to_callee: own_to_callee,
             devices: vec![from.clone()],
             indexed: 0,
@@ -342,11 +388,20 @@ impl Calls {
         *self.pairs.entry(pair(&caller, person)).or_default() += 1;
         self.timers
             .set(id, Timer::Ring, now + self.config.ring_timeout());
-        info!(call.id = id.0, "Call started");
+        self.counters.open.set(self.calls.len());
         Ok(id)
     }
 
-    /// Works on a call, then keeps the indices true and takes note of its end.
+    /// What is handled is about this call.
+    pub(super) fn about(&self, id: CallId, cx: &mut Context<'_>) {
+        if self.calls.contains_key(&id)
+            && let Some(journal) = cx.out.journal()
+        {
+            journal.about(id);
+        }
+    }
+
+    /// Works on a call, then keeps the indices true and takes note of what came of it.
     pub(super) fn with(
         &mut self,
         id: CallId,
@@ -356,7 +411,16 @@ impl Calls {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        let span = call.span.clone();
+        let _entered = span.enter();
+        if call.indexed == 0 {
+            call.tell_begin(&self.counters, cx);
+        }
+        if let Some(journal) = cx.out.journal() {
+            journal.about(id);
+        }
         let course = work(call, cx);
+        call.tell_progress(&self.counters, cx);
         for device in call.devices.iter().skip(call.indexed) {
             self.by_device.entry(device.clone()).or_default().push(id);
         }
@@ -365,13 +429,7 @@ impl Calls {
             self.timers.stop(id, Timer::Ring);
         }
         if let Course::Ended(ending) = course {
-            let seconds = cx.now.saturating_duration_since(call.began).as_secs();
-            info!(
-                call.id = id.0,
-                reason = ending.reason.name(),
-                seconds,
-                "Call ended"
-            );
+            call.tell_end(&self.counters, &ending, cx);
             self.forget(id);
         }
     }
@@ -402,13 +460,16 @@ impl Calls {
             }
         }
         self.usage.closed(&call.caller);
+        self.counters.open.set(self.calls.len());
     }
 
     /// The link was down for too long; nobody can be told.
-    fn forget_all(&mut self) {
+    fn forget_all(&mut self, cx: &mut Context<'_>) {
         let all: Vec<_> = self.calls.keys().copied().collect();
         for id in all {
-            info!(call.id = id.0, reason = "link", "Call ended");
+            if let Some(call) = self.calls.get(&id) {
+                call.tell_loss(&self.counters, cx);
+            }
             self.forget(id);
         }
     }

@@ -39,14 +39,18 @@ impl Usage {
             one.attempts = 0;
         }
         one.attempts = one.attempts.saturating_add(1);
-        if one.attempts > limits.attempts_per_minute
-            || one.open >= limits.calls_per_person
-            || open_in_all >= limits.calls
-        {
-            return Err(StanzaError::new(ErrorKind::Wait, "resource-constraint")
-                .with_text("too many calls, or too many attempts within a minute"));
-        }
-        Ok(())
+        let limit = if one.attempts > limits.attempts_per_minute {
+            "attempts_per_minute"
+        } else if one.open >= limits.calls_per_person {
+            "calls_per_person"
+        } else if open_in_all >= limits.calls {
+            "calls"
+        } else {
+            return Ok(());
+        };
+        Err(StanzaError::new(ErrorKind::Wait, "resource-constraint")
+            .with_text("too many calls, or too many attempts within a minute")
+            .because(limit))
     }
 
     pub(super) fn opened(&mut self, caller: &BareJid) {
@@ -59,6 +63,11 @@ impl Usage {
         if let Some(one) = self.people.get_mut(caller) {
             one.open = one.open.saturating_sub(1);
         }
+    }
+
+    /// Callers who have an open call.
+    pub(super) fn open(&self) -> usize {
+        self.people.values().filter(|one| one.open > 0).count()
     }
 
     /// Forgets those who have no call and made no attempt of late.

@@ -6,8 +6,8 @@ use super::outbox::{Outbox, Purpose};
 use crate::call::{Devices, Directory};
 use crate::disco::{self, Abilities, Cache};
 use crate::mapping::Dialect;
-use crate::presence::{CapsRef, Client, Registry};
-use crate::web::Media;
+use crate::presence::{CapsRef, Client, Registry, Show};
+use crate::web::{Media, PeerDevice};
 use crate::xml::Element;
 
 /// People's devices and what they can do.
@@ -41,6 +41,7 @@ impl Clients {
     ) {
         let caps = client.caps.clone();
         if !self.registry.available(jid, client) {
+            out.limit("devices_per_person");
             return;
         }
         let Some(caps) = caps else { return };
@@ -91,6 +92,37 @@ impl Clients {
             .fold(reach.web_media(), |all, abilities| {
                 all.union(abilities.media)
             })
+    }
+
+    /// How willing to talk a person is on the most willing of her devices; none where she has none.
+    pub(super) fn show(&self, person: &BareJid) -> Option<Show> {
+        let reach = self.registry.reach(person);
+        let clients = reach.clients.iter().map(|(_, client)| client.show);
+        // A page of which no other presence is known has said nothing of it.
+        let is_client = |page: &FullJid| reach.clients.iter().any(|(jid, _)| jid == page);
+        let pages = reach.web.iter().filter(|(page, _)| !is_client(page));
+        clients.chain(pages.map(|_| Show::Available)).min()
+    }
+
+    /// A person's devices that take calls.
+    pub(super) fn peer_devices(&self, person: &BareJid) -> Vec<PeerDevice> {
+        let reach = self.registry.reach(person);
+        let is_page = |jid: &FullJid| reach.web.iter().any(|(page, _)| page == jid);
+        let clients = reach
+            .clients
+            .iter()
+            .filter(|(jid, client)| client.priority >= 0 && !is_page(jid))
+            .filter_map(|(jid, client)| self.abilities(jid, client))
+            .filter(|abilities| !abilities.media.is_empty())
+            .map(|abilities| PeerDevice {
+                media: abilities.media,
+                is_web: false,
+            });
+        let pages = reach.web.iter().map(|(_, device)| PeerDevice {
+            media: device.media,
+            is_web: true,
+        });
+        pages.chain(clients).collect()
     }
 
     fn abilities(&self, jid: &FullJid, client: &Client) -> Option<&Abilities> {

@@ -21,6 +21,8 @@ pub struct Config {
     pub credential_ttl: u64,
     /// Domains whose people get TURN credentials, beside the component's parent domain.
     pub credential_domains: Vec<String>,
+    /// Whether the steps of calls are told ([`Gateway::poll_record`](super::Gateway::poll_record)).
+    pub journal: bool,
 }
 
 /// `[limits]`: a bound for everything that a peer can make grow.
@@ -47,6 +49,10 @@ pub struct Limits {
     pub pending_iqs: usize,
     /// Stanzas that wait for the link.
     pub queued_stanzas: usize,
+    /// People on one list of those who can be called.
+    pub peers: usize,
+    /// Devices that watch such a list.
+    pub watches: usize,
 }
 
 impl Default for Limits {
@@ -63,6 +69,8 @@ impl Default for Limits {
             devices_per_person: 16,
             pending_iqs: 100_000,
             queued_stanzas: 100_000,
+            peers: 5_000,
+            watches: 100_000,
         }
     }
 }
@@ -102,6 +110,7 @@ impl Config {
             ice: Vec::new(),
             credential_ttl: 43_200,
             credential_domains: Vec::new(),
+            journal: false,
         }
     }
 

@@ -17,7 +17,7 @@ use crate::web::{self, Device, Session};
 use crate::xml::{Element, Writer};
 
 /// How a request is answered.
-enum Answer {
+pub(super) enum Answer {
     /// An empty result.
     Done,
     /// A result with content.
@@ -73,7 +73,10 @@ impl Gateway {
         let reply = match answer {
             Answer::Done => stanza::result(own, peer, id),
             Answer::With(content) => content,
-            Answer::Error(error) => stanza::error("iq", own, peer, Some(id), &error),
+            Answer::Error(error) => {
+                self.counters.refuse(&error);
+                stanza::error("iq", own, peer, Some(id), &error)
+            }
             Answer::Later => return,
         };
         if let Some(key) = key {
@@ -133,6 +136,7 @@ impl Gateway {
             }),
             (NS_PING, "ping", false) => Answer::Done,
             (web::NS, "device", _) => self.device_asked(inbound, set, payload),
+            (web::NS, "peers", false) => self.peers_asked(now, inbound, payload),
             (web::NS, ..) => Answer::Error(StanzaError::not_implemented()),
             _ => match extdisco::Query::read(payload) {
                 Some(query) if !set => self.ice_servers(now, inbound, &query),
@@ -340,14 +344,15 @@ impl Gateway {
             }
             Purpose::Roster(person) => self.roster_known(now, &person, payload),
             Purpose::Device(jid) => {
-                let gone = matches!(
-                    failure.map(|failure| failure.condition),
-                    Some("service-unavailable" | "recipient-unavailable" | "item-not-found")
-                );
-                if gone {
+                if failure.is_some_and(|failure| is_gone(&failure)) {
                     self.offline(&jid.into());
                 }
             }
+            Purpose::Peers(device) => match failure {
+                // A device that cannot take it is told no more.
+                Some(_) => self.watches.stop(&device),
+                None => self.watches.acknowledged(now, &device),
+            },
         }
     }
 
@@ -360,8 +365,18 @@ impl Gateway {
             Purpose::Caps(jid, caps) => self.clients.learned(&jid, &caps, None),
             Purpose::Roster(person) => self.roster_known(now, &person, None),
             Purpose::Device(_) => {}
+            // Its server keeps the stream for a while; whether the device is gone shows later.
+            Purpose::Peers(device) => self.watches.acknowledged(now, &device),
         }
     }
+}
+
+/// Whether an error says that nobody is there.
+fn is_gone(failure: &Failure<'_>) -> bool {
+    matches!(
+        failure.condition,
+        "service-unavailable" | "recipient-unavailable" | "item-not-found"
+    )
 }
 
 /// What an error says, with the condition of XEP-0166 §10 if there is one.
@@ -386,7 +401,7 @@ fn full(inbound: &Inbound<'_>) -> Result<FullJid, StanzaError> {
         .map_err(|_| StanzaError::bad_request("calls are made from a full JID"))
 }
 
-fn result_with(inbound: &Inbound<'_>, write: &dyn Fn(&mut Writer)) -> String {
+pub(super) fn result_with(inbound: &Inbound<'_>, write: &dyn Fn(&mut Writer)) -> String {
     let id = inbound.document.root().attr("id");
     let mut writer = stanza::open("iq", Some("result"), inbound.to, inbound.from.as_str(), id);
     write(&mut writer);

@@ -5,18 +5,21 @@
 //! below it. Every answer to somebody who may not know whether there is somebody is the same
 //! `service-unavailable`.
 //!
-//! Left out so far: carried calls and the list of peers.
+//! Left out so far: carried calls.
 
 mod clients;
 mod config;
+mod counters;
 mod delegation;
 mod iq;
 mod message;
 mod outbox;
+mod peers;
 mod people;
 mod recent;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use jid::{BareJid, FullJid, Jid};
@@ -26,14 +29,15 @@ use self::clients::Clients;
 use self::outbox::{Outbox, Purpose};
 use self::recent::Recent;
 use crate::address::{Addresses, Named};
-use crate::call::{self, Calls, Sink};
+use crate::call::{self, Calls, Journal, Sink};
 use crate::disco::Profile;
-use crate::presence::{Access, Decision};
+use crate::presence::{Access, Decision, RosterEntry, Watches, roster_entries};
 use crate::stanza::{self, StanzaError};
 use crate::web::{self, Media};
 use crate::xml::{BadStanza, Document, Element, Error, StanzaHeader, StanzaKind};
 
 pub use config::{Config, Limits};
+pub use counters::Counters;
 
 /// The XMPP face of Campana.
 ///
@@ -51,9 +55,13 @@ pub struct Gateway {
     rosters: HashSet<String>,
     /// What waits for a roster.
     parked: HashMap<BareJid, Vec<Document>>,
+    /// A roster that has just arrived, while what waited for it goes on.
+    at_hand: Option<(BareJid, Vec<RosterEntry>)>,
+    watches: Watches,
     /// What each person's watchers were last told.
     told: HashMap<BareJid, people::Callable>,
     profiles: Profiles,
+    counters: Arc<Counters>,
     /// The TURN user names that apps were given, newest last.
     issued: HashMap<FullJid, Vec<String>>,
     /// Those whose allocations are to be closed.
@@ -77,6 +85,22 @@ pub enum Output {
     },
     /// Nothing more now; call [`Gateway::handle_timeout`] at this time.
     Timeout(Option<Instant>),
+}
+
+/// How much a [`Gateway`] keeps that has an end: nothing, once all calls are over and everything is
+/// answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Calls and what finds them.
+    pub calls: call::Load,
+    /// Requests that wait for a reply.
+    pub requests: usize,
+    /// Stanzas that wait for the link.
+    pub queued: usize,
+    /// Stanzas that wait for a roster.
+    pub parked: usize,
+    /// TURN user names whose allocations are to be closed.
+    pub unused: usize,
 }
 
 /// A stanza of somebody at an address of ours.
@@ -120,19 +144,32 @@ impl Gateway {
         // Two generators out of one seed; they must not give the same numbers.
         let mut other_seed = seed;
         other_seed.iter_mut().for_each(|byte| *byte ^= 0x5A);
+        let calls = Calls::new(
+            config.call,
+            config.limits.call(),
+            addresses.clone(),
+            other_seed,
+        );
+        let counters = Arc::new(Counters::new(calls.counters()));
+        let journal = config.journal.then(Journal::default);
         Self {
-            calls: Calls::new(
-                config.call,
-                config.limits.call(),
-                addresses.clone(),
-                other_seed,
-            ),
+            calls,
             clients: Clients::new(config.limits.devices_per_person),
             access: Access::new(config.access.clone()),
-            outbox: Outbox::new(now, seed, config.limits, config.call.iq_timeout()),
+            outbox: Outbox::new(
+                now,
+                seed,
+                config.limits,
+                config.call.iq_timeout(),
+                journal,
+                Arc::clone(&counters),
+            ),
+            counters,
             recent: Recent::default(),
             rosters: HashSet::new(),
             parked: HashMap::new(),
+            at_hand: None,
+            watches: Watches::default(),
             told: HashMap::new(),
             profiles: Profiles::new(!config.ice.is_empty()),
             issued: HashMap::new(),
@@ -147,9 +184,10 @@ impl Gateway {
 
     /// The component's handshake was accepted.
     pub fn handle_link_up(&mut self, now: Instant) {
-        self.outbox.now = now;
+        self.outbox.begin(now);
         self.link_up = true;
-        self.calls.handle_link_up(now);
+        let (calls, mut cx) = self.calls();
+        calls.handle_link_up(&mut cx);
         self.outbox.resend();
         // The server replays nothing: ask the apps that were there whether they still are.
         let service = self.config.service.to_string();
@@ -169,14 +207,14 @@ impl Gateway {
 
     /// The stream ended. Calls go on; what is to be sent waits.
     pub fn handle_link_down(&mut self, now: Instant) {
-        self.outbox.now = now;
+        self.outbox.begin(now);
         self.link_up = false;
         self.calls.handle_link_down(now);
     }
 
     /// A stanza arrived.
     pub fn handle_stanza(&mut self, now: Instant, stanza: Document) {
-        self.outbox.now = now;
+        self.outbox.begin(now);
         let root = stanza.root();
         let Some(kind) = StanzaKind::from_name(root.name()) else {
             debug!("An element that is no stanza was passed over");
@@ -192,6 +230,9 @@ impl Gateway {
         if self.addresses.is_ours(&from) {
             // Servers that grant privileged presence send us our own, too.
             return;
+        }
+        if let Some(journal) = &mut self.outbox.journal {
+            journal.hear(from.as_str(), &root.to_xml());
         }
         let inbound = Inbound {
             document: &stanza,
@@ -209,7 +250,7 @@ impl Gateway {
     /// A stanza over a limit arrived and was not read. It is answered unless that could make a
     /// loop (RFC 6120 §8.3.1).
     pub fn handle_bad_stanza(&mut self, now: Instant, stanza: BadStanza) {
-        self.outbox.now = now;
+        self.outbox.begin(now);
         let StanzaHeader {
             kind,
             from,
@@ -231,6 +272,12 @@ impl Gateway {
         if !ours || !theirs {
             return;
         }
+        match &stanza.error {
+            Error::TooLarge(_) => self.counters.limit("stanza_bytes"),
+            Error::TooDeep(_) => self.counters.limit("xml_depth"),
+            Error::TooManyAttributes(_) => self.counters.limit("xml_attributes"),
+            Error::NotUtf8 | Error::Restricted(_) | Error::NotWellFormed(_) => {}
+        }
         let error = match stanza.error {
             Error::TooDeep(_) => StanzaError::bad_request(stanza.error.to_string()),
             error => StanzaError::new(stanza::ErrorKind::Modify, "policy-violation")
@@ -241,7 +288,7 @@ impl Gateway {
 
     /// The time of the last [`Output::Timeout`] has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.outbox.now = now;
+        self.outbox.begin(now);
         if self.drain_until.is_some_and(|until| until <= now) {
             let (calls, mut cx) = self.calls();
             calls.end_all(&mut cx);
@@ -252,6 +299,7 @@ impl Gateway {
         while self.link_up
             && let Some(purpose) = self.outbox.overdue()
         {
+            self.counters.unanswered.add(1u64);
             self.handle_no_reply(now, purpose);
         }
     }
@@ -263,25 +311,31 @@ impl Gateway {
 
     /// Takes no new calls, and ends those that still live at `until` with the reason `gone`.
     pub fn handle_drain(&mut self, now: Instant, until: Instant) {
-        self.outbox.now = now;
+        self.outbox.begin(now);
         self.drain_until = Some(until);
         info!(calls = self.calls.len(), "Taking no new calls");
     }
 
     /// What is to be done next.
     pub fn poll_output(&mut self) -> Output {
-        if self.link_up
-            && let Some(stanza) = self.outbox.pop()
-        {
-            return Output::Stanza(stanza);
+        if self.link_up {
+            self.push_peers();
+            if let Some(stanza) = self.outbox.pop() {
+                return Output::Stanza(stanza);
+            }
         }
         if let Some(username) = self.unused_credential() {
             return Output::DropAllocations { username };
         }
+        self.counters.pending.set(self.outbox.waiting());
+        let (web, clients) = self.clients.registry.online();
+        self.counters.web_devices.set(web);
+        self.counters.clients.set(clients);
         let replies = self.outbox.next_deadline().filter(|_| self.link_up);
         let drain = self.drain_until.filter(|_| !self.calls.is_empty());
+        let pushes = self.watches.next_timeout().filter(|_| self.link_up);
         Output::Timeout(
-            [self.calls.next_timeout(), replies, drain]
+            [self.calls.next_timeout(), replies, drain, pushes]
                 .into_iter()
                 .flatten()
                 .min(),
@@ -312,10 +366,35 @@ impl Gateway {
         }
     }
 
+    /// The next step of a call, if [`Config::journal`] asked for them. To be polled when
+    /// [`Self::poll_output`] has said [`Output::Timeout`].
+    pub fn poll_record(&mut self) -> Option<call::journal::Record> {
+        self.outbox.journal.as_mut()?.poll()
+    }
+
+    /// What is counted; it goes on being counted there.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
     /// Whether a call lives.
     #[must_use]
     pub fn has_calls(&self) -> bool {
         !self.calls.is_empty()
+    }
+
+    /// How much is kept.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let (requests, queued) = self.outbox.load();
+        Load {
+            calls: self.calls.load(),
+            requests,
+            queued,
+            parked: self.parked.values().map(Vec::len).sum(),
+            unused: self.unused.len(),
+        }
     }
 
     /// Seconds since 1970 at `now`.
@@ -404,9 +483,13 @@ impl Gateway {
     /// A person's roster is known, or known not to be readable: what waited for it goes on.
     fn roster_known(&mut self, now: Instant, person: &BareJid, query: Option<Element<'_>>) {
         self.access.roster(now, person, query);
+        self.roster_tells(now, person);
+        let entries = query.map(roster_entries).unwrap_or_default();
+        self.at_hand = Some((person.clone(), entries));
         for stanza in self.parked.remove(person).unwrap_or_default() {
             self.handle_stanza(now, stanza);
         }
+        self.at_hand = None;
     }
 }
 

@@ -1,4 +1,5 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jid::{BareJid, FullJid, Jid};
@@ -6,7 +7,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tracing::warn;
 
-use crate::call::{Request, Sink};
+use super::Counters;
+use crate::call::{CallId, Journal, Request, Sink};
 use crate::presence::CapsRef;
 use crate::stanza;
 use crate::xml::Writer;
@@ -26,6 +28,9 @@ pub(super) struct Outbox {
     timeout: Duration,
     /// The time of the input under way.
     pub(super) now: Instant,
+    /// What happens in calls, if anybody keeps it.
+    pub(super) journal: Option<Journal>,
+    counters: Arc<Counters>,
 }
 
 /// What a request of ours was for.
@@ -39,11 +44,14 @@ pub(super) enum Purpose {
     Roster(BareJid),
     /// Whether a browser app is still there.
     Device(FullJid),
+    /// News of those whom an app may call.
+    Peers(FullJid),
 }
 
 #[derive(Debug)]
 enum Entry {
-    Stanza(String),
+    /// And the call it belongs to, if a journal is kept.
+    Stanza(String, Option<CallId>),
     Request(Key),
 }
 
@@ -65,6 +73,8 @@ impl Outbox {
         seed: [u8; 32],
         limits: super::Limits,
         timeout: Duration,
+        journal: Option<Journal>,
+        counters: Arc<Counters>,
     ) -> Self {
         Self {
             queue: VecDeque::new(),
@@ -75,6 +85,16 @@ impl Outbox {
             limits,
             timeout,
             now,
+            journal,
+            counters,
+        }
+    }
+
+    /// The handling of something begins.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.now = now;
+        if let Some(journal) = &mut self.journal {
+            journal.begin(now);
         }
     }
 
@@ -90,6 +110,7 @@ impl Outbox {
     ) -> bool {
         if self.pending.len() >= self.limits.pending_iqs {
             warn!("Too many requests wait for a reply; one was not sent");
+            self.counters.limit("pending_iqs");
             return false;
         }
         // Ids never repeat, also not across restarts: 128 random bits.
@@ -133,6 +154,22 @@ impl Outbox {
         self.pending.remove(&key).map(|pending| pending.purpose)
     }
 
+    /// The limit of this key was reached.
+    pub(super) fn limit(&self, key: &'static str) {
+        self.counters.limit(key);
+    }
+
+    /// Requests that wait for a reply.
+    pub(super) fn waiting(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Requests that wait for a reply, and stanzas that wait for the link.
+    pub(super) fn load(&self) -> (usize, usize) {
+        let requests = self.pending.len().max(self.deadlines.len());
+        (requests, self.queue.len())
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
@@ -145,18 +182,30 @@ impl Outbox {
     /// Sends a stanza before those that were sent since the mark was taken: a request is
     /// acknowledged before anything that follows from it.
     pub(super) fn insert(&mut self, mark: usize, stanza: String) {
-        self.queue
-            .insert(mark.min(self.queue.len()), Entry::Stanza(stanza));
+        let call = self.journal.as_ref().and_then(Journal::call);
+        let at = mark.min(self.queue.len());
+        self.queue.insert(at, Entry::Stanza(stanza, call));
     }
 
     /// The next stanza to be written to the link.
     pub(super) fn pop(&mut self) -> Option<String> {
+        let now = self.now;
         loop {
             match self.queue.pop_front()? {
-                Entry::Stanza(stanza) => return Some(stanza),
+                Entry::Stanza(stanza, call) => {
+                    if let (Some(journal), Some(call)) = (&mut self.journal, call) {
+                        journal.sent(now, call, receiver(&stanza), &stanza);
+                    }
+                    return Some(stanza);
+                }
                 Entry::Request(key) => {
                     if let Some(pending) = self.pending.get_mut(&key) {
                         pending.sent = true;
+                        if let (Some(journal), Purpose::Call(request)) =
+                            (&mut self.journal, &pending.purpose)
+                        {
+                            journal.sent(now, request.call(), &key.0, &pending.text);
+                        }
                         return Some(pending.text.clone());
                     }
                 }
@@ -191,6 +240,7 @@ impl Outbox {
     fn push(&mut self, entry: Entry) {
         if self.queue.len() >= self.limits.queued_stanzas {
             warn!("Too many stanzas wait for the link; the oldest was dropped");
+            self.counters.limit("queued_stanzas");
             self.queue.pop_front();
         }
         self.queue.push_back(entry);
@@ -199,11 +249,24 @@ impl Outbox {
 
 impl Sink for Outbox {
     fn send(&mut self, stanza: String) {
-        self.push(Entry::Stanza(stanza));
+        let call = self.journal.as_ref().and_then(Journal::call);
+        self.push(Entry::Stanza(stanza, call));
     }
 
     fn request(&mut self, request: Request, from: &str, to: &str, write: &dyn Fn(&mut Writer)) {
         // A call whose request cannot be sent ends by its timers.
         let _ = self.ask(Purpose::Call(request), "set", from, to, write);
     }
+
+    fn journal(&mut self) -> Option<&mut Journal> {
+        self.journal.as_mut()
+    }
+}
+
+/// To whom a stanza that we wrote goes.
+fn receiver(stanza: &str) -> &str {
+    stanza
+        .split_once(" to='")
+        .and_then(|(_, rest)| rest.split_once('\''))
+        .map_or("", |(to, _)| to)
 }

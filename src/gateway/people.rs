@@ -31,6 +31,7 @@ impl Gateway {
                 self.online(inbound);
                 if is_new {
                     self.tell(&person, watcher.as_str());
+                    self.sight_changed(watcher, &person);
                 }
             }
             (Some("unavailable"), Named::Service | Named::Person(_)) => {
@@ -49,15 +50,18 @@ impl Gateway {
                 self.clients.registry.watch(&person, watcher);
                 self.answer_subscription("subscribed", &person, watcher);
                 self.tell(&person, watcher.as_str());
+                self.sight_changed(watcher, &person);
             }
             (Some("unsubscribed"), Named::Person(watcher)) => {
                 let person = inbound.from.to_bare();
                 self.clients.registry.unwatch(&person, watcher);
                 self.answer_subscription("unsubscribed", &person, watcher);
+                self.sight_changed(watcher, &person);
             }
             (Some("unsubscribe"), Named::Person(person)) => {
                 let watcher = inbound.from.to_bare();
                 self.clients.registry.unwatch(person, &watcher);
+                self.sight_changed(&watcher, person);
                 self.forward("unsubscribe", &watcher, person, None);
             }
             (Some("probe"), Named::Person(person)) => self.probe(now, inbound, person),
@@ -69,6 +73,7 @@ impl Gateway {
     /// An app announced itself.
     pub(super) fn announced(&mut self, jid: &FullJid, device: Device) -> Result<(), StanzaError> {
         if !self.clients.registry.announce(jid, device) {
+            self.counters.limit("devices_per_person");
             return Err(StanzaError::new(ErrorKind::Wait, "resource-constraint")
                 .with_text("too many devices of one person"));
         }
@@ -80,6 +85,7 @@ impl Gateway {
     /// Whatever is at this address is gone.
     pub(super) fn offline(&mut self, jid: &Jid) {
         self.clients.unavailable(jid);
+        self.stop_watching(jid);
         if let Ok(device) = jid.clone().try_into_full()
             && !self.calls.is_device(&device)
         {
@@ -92,6 +98,7 @@ impl Gateway {
 
     /// Tells everybody who sees the person what can be called, if that has changed.
     pub(super) fn tell_watchers(&mut self, person: &BareJid) {
+        self.peers_changed(person);
         let callable = self.callable(person);
         let before = if callable == Callable::default() {
             self.told.remove(person).unwrap_or_default()
@@ -191,11 +198,9 @@ impl Gateway {
         if media.is_empty() {
             return Callable::default();
         }
-        let reach = self.clients.registry.reach(person);
-        let show = reach.clients.iter().map(|(_, client)| client.show).min();
         Callable {
             media,
-            show: show.unwrap_or_default(),
+            show: self.clients.show(person).unwrap_or_default(),
         }
     }
 

@@ -224,6 +224,7 @@ impl Link {
     }
 
     fn handle_down(&mut self, error: &Error, has_calls: bool) {
+        self.counters.errors.add(error.label(), 1u64);
         self.backoff.handle_down(now());
         let delay = self.backoff.delay(has_calls);
         self.complain(error, delay);

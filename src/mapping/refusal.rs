@@ -70,6 +70,56 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// What [`Self::name`] may say.
+    pub const NAMES: [&'static str; 20] = [
+        "sdp",
+        "jingle",
+        "unfit",
+        "no_dtls",
+        "omemo_only",
+        "credentials",
+        "no_common_codec",
+        "no_rtcp_mux",
+        "unsupported_applications",
+        "unsupported_transports",
+        "duplicate_content",
+        "unknown_content",
+        "value",
+        "candidate",
+        "unknown_section",
+        "too_many",
+        "out_of_order",
+        "tie_break",
+        "not_for_peer",
+        "nothing_left",
+    ];
+
+    /// What metrics call it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sdp(_) => "sdp",
+            Self::Jingle(_) => "jingle",
+            Self::Unfit(_) => "unfit",
+            Self::NoDtls(_) => "no_dtls",
+            Self::OmemoOnly(_) => "omemo_only",
+            Self::Credentials(_) => "credentials",
+            Self::NoCommonCodec(_) => "no_common_codec",
+            Self::NoRtcpMux(_) => "no_rtcp_mux",
+            Self::UnsupportedApplications => "unsupported_applications",
+            Self::UnsupportedTransports => "unsupported_transports",
+            Self::DuplicateContent(_) => "duplicate_content",
+            Self::UnknownContent(_) => "unknown_content",
+            Self::Value(..) => "value",
+            Self::Candidate => "candidate",
+            Self::UnknownSection => "unknown_section",
+            Self::TooMany(_) => "too_many",
+            Self::OutOfOrder => "out_of_order",
+            Self::TieBreak => "tie_break",
+            Self::NotForPeer(_) => "not_for_peer",
+            Self::NothingLeft => "nothing_left",
+        }
+    }
+
     /// What a session-terminate gives as its reason (XEP-0166 §7.4).
     pub fn reason(&self) -> Reason {
         match self {

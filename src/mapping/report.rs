@@ -68,6 +68,34 @@ impl fmt::Display for Dropped {
     }
 }
 
+impl Why {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Meaningless,
+        Self::NoPlace,
+        Self::Dialect,
+        Self::Unlisted,
+        Self::NotOffered,
+        Self::Malformed,
+        Self::Duplicate,
+        Self::Unsafe,
+    ];
+
+    /// What metrics call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Meaningless => "meaningless",
+            Self::NoPlace => "no_place",
+            Self::Dialect => "dialect",
+            Self::Unlisted => "unlisted",
+            Self::NotOffered => "not_offered",
+            Self::Malformed => "malformed",
+            Self::Duplicate => "duplicate",
+            Self::Unsafe => "unsafe",
+        }
+    }
+}
+
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -78,22 +78,20 @@ impl Access {
         is_watcher: bool,
         rosters_readable: bool,
     ) -> Decision {
-        let domain = person.domain().as_str();
-        let mode = self
-            .config
-            .domains
-            .get(domain)
-            .copied()
-            .unwrap_or(self.config.mode);
-        if mode == Mode::Anyone
-            || (mode == Mode::Domain && asker.domain() == person.domain())
-            || asker == person
-            || is_watcher
-            || self.config.guests.contains(person)
-        {
+        if asker == person || is_watcher || self.is_open(asker, person) {
             return Decision::Allowed;
         }
         self.is_contact(now, asker, person, false, rosters_readable)
+    }
+
+    /// Whether a rule opens `person` to `asker`, whatever her roster says.
+    #[must_use]
+    pub fn is_open(&self, asker: &BareJid, person: &BareJid) -> bool {
+        let domain = person.domain().as_str();
+        let mode = self.config.domains.get(domain).unwrap_or(&self.config.mode);
+        *mode == Mode::Anyone
+            || (*mode == Mode::Domain && asker.domain() == person.domain())
+            || self.config.guests.contains(person)
     }
 
     /// Whether `person` already sends her presence to `asker`, whatever else he may.
@@ -152,6 +150,23 @@ impl Access {
             },
         );
     }
+}
+
+/// One whom the owner of a roster sees, and what she calls him.
+pub type RosterEntry = (BareJid, Option<Box<str>>);
+
+/// Those on a roster whose presence its owner gets: subscription `to` or `both`.
+#[must_use]
+pub fn roster_entries(query: Element<'_>) -> Vec<RosterEntry> {
+    query
+        .children()
+        .filter(|item| item.name() == "item")
+        .filter(|item| matches!(item.attr("subscription"), Some("to" | "both")))
+        .filter_map(|item| {
+            let jid = Jid::new(item.attr("jid")?).ok()?.to_bare();
+            Some((jid, item.attr("name").map(Into::into)))
+        })
+        .collect()
 }
 
 /// How long a yes of a roster is good.

@@ -9,6 +9,10 @@ use crate::xml::Element;
 #[derive(Debug)]
 pub struct Registry {
     people: HashMap<BareJid, Person>,
+    /// Whom each watcher sees: `watchers`, turned round.
+    seen: HashMap<BareJid, BTreeSet<BareJid>>,
+    /// Browser apps and other clients of all people.
+    online: (usize, usize),
     devices_per_person: usize,
 }
 
@@ -75,6 +79,8 @@ impl Registry {
     pub fn new(devices_per_person: usize) -> Self {
         Self {
             people: HashMap::new(),
+            seen: HashMap::new(),
+            online: (0, 0),
             devices_per_person,
         }
     }
@@ -89,7 +95,8 @@ impl Registry {
         if person.web.len() >= most && !person.web.contains_key(resource) {
             return false;
         }
-        person.web.insert(resource.to_owned(), device);
+        let known = person.web.insert(resource.to_owned(), device);
+        self.online.0 += usize::from(known.is_none());
         true
     }
 
@@ -101,6 +108,12 @@ impl Registry {
             .web
             .get(jid.resource().as_str())
             .copied()
+    }
+
+    /// How many browser apps, and how many other clients, are known.
+    #[must_use]
+    pub fn online(&self) -> (usize, usize) {
+        self.online
     }
 
     /// All browser apps.
@@ -122,7 +135,8 @@ impl Registry {
         if person.clients.len() >= most && !person.clients.contains_key(resource) {
             return false;
         }
-        person.clients.insert(resource.to_owned(), client);
+        let known = person.clients.insert(resource.to_owned(), client);
+        self.online.1 += usize::from(known.is_none());
         true
     }
 
@@ -132,10 +146,14 @@ impl Registry {
         if let Some(person) = self.people.get_mut(&bare) {
             match jid.resource() {
                 Some(resource) => {
-                    person.web.remove(resource.as_str());
-                    person.clients.remove(resource.as_str());
+                    let web = person.web.remove(resource.as_str());
+                    let client = person.clients.remove(resource.as_str());
+                    self.online.0 -= usize::from(web.is_some());
+                    self.online.1 -= usize::from(client.is_some());
                 }
                 None => {
+                    self.online.0 -= person.web.len();
+                    self.online.1 -= person.clients.len();
                     person.web.clear();
                     person.clients.clear();
                 }
@@ -146,10 +164,15 @@ impl Registry {
 
     /// `watcher` sees `person`: she sends presence to his gateway address. True if that is new.
     pub fn watch(&mut self, person: &BareJid, watcher: &BareJid) -> bool {
-        let Some(person) = self.person(person) else {
+        let Some(data) = self.person(person) else {
             return false;
         };
-        person.watchers.len() < MAX_WATCHERS && person.watchers.insert(watcher.clone())
+        let is_new = data.watchers.len() < MAX_WATCHERS && data.watchers.insert(watcher.clone());
+        if is_new {
+            let seen = self.seen.entry(watcher.clone()).or_default();
+            seen.insert(person.clone());
+        }
+        is_new
     }
 
     /// `watcher` no longer sees `person`.
@@ -157,7 +180,18 @@ impl Registry {
         if let Some(data) = self.people.get_mut(person) {
             data.watchers.remove(watcher);
         }
+        if let Some(seen) = self.seen.get_mut(watcher) {
+            seen.remove(person);
+            if seen.is_empty() {
+                self.seen.remove(watcher);
+            }
+        }
         self.forget_empty(person);
+    }
+
+    /// Whom `watcher` sees.
+    pub fn seen_by(&self, watcher: &BareJid) -> impl Iterator<Item = &BareJid> {
+        self.seen.get(watcher).into_iter().flatten()
     }
 
     /// Whether `watcher` sees `person`.
@@ -254,6 +288,12 @@ impl Client {
 }
 
 impl Show {
+    /// The word for it among people: that of `<show/>`, or `available`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        self.text().unwrap_or("available")
+    }
+
     /// The text of `<show/>`; none for plain availability.
     #[must_use]
     pub fn text(self) -> Option<&'static str> {

@@ -7,7 +7,7 @@ use crate::jingle::info::Muted;
 use crate::jingle::message::{Message, Step};
 use crate::jingle::{self, Action, Info, Jingle as Payload, Reason, Sid};
 use crate::mapping::{
-    BundlePolicy, Change, Dialect, Phase, Receipt, Refusal, Session, ToBrowser, Trickle,
+    BundlePolicy, Change, Dialect, Phase, Receipt, Refusal, Report, Session, ToBrowser, Trickle,
 };
 use crate::stanza::{self, ErrorKind, StanzaError};
 use crate::{web, xml};
@@ -421,6 +421,22 @@ impl Jingle {
             | State::Completing(session)
             | State::Active(session) => Some(session),
             State::Proposed | State::Proceeding | State::Idle | State::Ended => None,
+        }
+    }
+
+    /// How the client speaks.
+    pub(in super::super) fn dialect(&self) -> &'static Dialect {
+        self.dialect
+    }
+
+    /// What the mapping dropped since the last time.
+    pub(in super::super) fn take_report(&mut self) -> Report {
+        match &mut self.state {
+            State::Called(session)
+            | State::Calling(session)
+            | State::Completing(session)
+            | State::Active(session) => session.take_report(),
+            State::Proposed | State::Proceeding | State::Idle | State::Ended => Report::default(),
         }
     }
 

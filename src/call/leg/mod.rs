@@ -8,7 +8,7 @@ use jid::FullJid;
 
 use super::signal::{Ending, Signal};
 use super::{CallId, Request, Sink, What};
-use crate::mapping::{Refusal, Trickle};
+use crate::mapping::{Dropped, Refusal, Trickle};
 use crate::stanza::{ErrorKind, StanzaError};
 use crate::xml::Writer;
 
@@ -87,6 +87,22 @@ impl Leg {
         }
     }
 
+    /// What is spoken to its device.
+    pub(super) fn dialect(&self) -> &'static str {
+        match &self.kind {
+            Kind::Web(_) => "web",
+            Kind::Jingle(jingle) => jingle.dialect().name,
+        }
+    }
+
+    /// What the mapping dropped since the last time.
+    pub(super) fn take_report(&mut self) -> Vec<Dropped> {
+        match &mut self.kind {
+            Kind::Web(_) => Vec::new(),
+            Kind::Jingle(jingle) => jingle.take_report().dropped,
+        }
+    }
+
     /// Ends the leg.
     pub(super) fn end(&mut self, ending: &Ending, out: &mut dyn Sink) {
         match &mut self.kind {
@@ -123,7 +139,10 @@ impl From<Refusal> for Fault {
 
 impl From<&Refusal> for Ending {
     fn from(refusal: &Refusal) -> Self {
-        Self::from(refusal.reason()).with_text(refusal.to_string())
+        Self {
+            cause: Some(refusal.name()),
+            ..Self::from(refusal.reason()).with_text(refusal.to_string())
+        }
     }
 }
 
@@ -154,7 +173,9 @@ pub(super) fn refused(refusal: &Refusal) -> StanzaError {
         "wait" => ErrorKind::Wait,
         _ => ErrorKind::Modify,
     };
-    let error = StanzaError::new(kind, condition).with_text(refusal.to_string());
+    let error = StanzaError::new(kind, condition)
+        .with_text(refusal.to_string())
+        .because(refusal.name());
     match refusal.condition() {
         Some(condition) => error.with_application(condition.name(), crate::jingle::error::NS),
         None => error,

@@ -158,9 +158,8 @@ impl Web {
                 };
                 let reason = Reason::from_name(&end.reason).unwrap_or(default);
                 Event::Signal(Signal::End(Ending {
-                    reason,
                     text: end.text,
-                    elsewhere: false,
+                    ..Ending::from(reason)
                 }))
             }
             (

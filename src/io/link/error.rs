@@ -113,6 +113,22 @@ impl Error {
         }
     }
 
+    /// What metrics call it.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Connect { .. } => "connect",
+            Self::Timeout(_) => "timeout",
+            Self::Tls { .. } => "tls",
+            Self::TlsRoots(_) => "tls_roots",
+            Self::Io(_) => "io",
+            Self::Closed => "closed",
+            Self::Stream { .. } => "stream",
+            Self::Xml(_) => "xml",
+            Self::Protocol(_) => "protocol",
+            Self::Dead | Self::Stalled => "silence",
+        }
+    }
+
     /// What it is about, however the system words it this time.
     pub(crate) fn topic(&self) -> Topic {
         let condition = match self {
