@@ -5,8 +5,8 @@
 //! below it. Every answer to somebody who may not know whether there is somebody is the same
 //! `service-unavailable`.
 //!
-//! Left out so far: carried calls.
 
+mod carried;
 mod clients;
 mod config;
 mod counters;
@@ -29,7 +29,7 @@ use self::clients::Clients;
 use self::outbox::{Outbox, Purpose};
 use self::recent::Recent;
 use crate::address::{Addresses, Named};
-use crate::call::{self, Calls, Journal, Sink};
+use crate::call::{self, Calls, Journal};
 use crate::disco::Profile;
 use crate::presence::{Access, Decision, RosterEntry, Watches, roster_entries};
 use crate::stanza::{self, StanzaError};
@@ -50,7 +50,9 @@ pub struct Gateway {
     clients: Clients,
     access: Access,
     outbox: Outbox,
-    recent: Recent,
+    recent: Recent<String>,
+    /// The same for what devices hand in, of which each hand-over has an id of its own.
+    recently_carried: Recent<Result<(), StanzaError>>,
     /// Domains whose server lets us read rosters (XEP-0356).
     rosters: HashSet<String>,
     /// What waits for a roster.
@@ -157,6 +159,7 @@ impl Gateway {
             clients: Clients::new(config.limits.devices_per_person),
             access: Access::new(config.access.clone()),
             outbox: Outbox::new(
+                config.service.to_string(),
                 now,
                 seed,
                 config.limits,
@@ -166,6 +169,7 @@ impl Gateway {
             ),
             counters,
             recent: Recent::default(),
+            recently_carried: Recent::default(),
             rosters: HashSet::new(),
             parked: HashMap::new(),
             at_hand: None,
