@@ -4,11 +4,16 @@
 //! and what it says is done: datagrams in batches, and TCP and TLS clients beside them, all in the
 //! rounds of one epoll loop per thread.
 
+mod accept;
 mod addresses;
 mod batch;
+mod exits;
+mod listener;
 mod mailbox;
 mod outbox;
 mod pace;
+mod poll;
+mod segments;
 mod share;
 mod stream;
 mod streams;
@@ -130,8 +135,8 @@ pub fn start(config: &Config, secrets: Secrets) -> Result<Service, Error> {
 /// What one thread listens on.
 #[derive(Default)]
 struct Sockets {
-    listeners: Vec<worker::Listener>,
-    acceptors: Vec<worker::Acceptor>,
+    listeners: Vec<listener::Listener>,
+    acceptors: Vec<accept::Acceptor>,
 }
 
 /// Binds one listener for each thread; the kernel spreads the clients over them, each always to the
@@ -163,7 +168,7 @@ fn sockets_for(listen: Listen, threads: &mut [Sockets]) -> io::Result<SocketAddr
             // All clients come in here; what the system does not grant is no reason to fail.
             let _ = socket.set_recv_buffer_size(LISTENER_BUFFER);
             socket.bind(&address.into())?;
-            let listener = worker::Listener::new(socket.into())?;
+            let listener = listener::Listener::new(socket.into())?;
             address = listener.address();
             thread.listeners.push(listener);
         } else {
@@ -174,7 +179,7 @@ fn sockets_for(listen: Listen, threads: &mut [Sockets]) -> io::Result<SocketAddr
             address = socket.local_addr()?;
             thread
                 .acceptors
-                .push(worker::Acceptor { socket, transport });
+                .push(accept::Acceptor { socket, transport });
         }
     }
     Ok(address)
