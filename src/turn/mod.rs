@@ -26,6 +26,7 @@
 
 mod allocate;
 mod allocation;
+mod answer;
 mod auth;
 mod config;
 mod counters;
