@@ -10,6 +10,7 @@ mod batch;
 mod exits;
 mod listener;
 mod mailbox;
+mod meter;
 mod outbox;
 mod pace;
 mod poll;
@@ -23,7 +24,7 @@ mod worker;
 use std::{
     io,
     net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     thread,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
@@ -33,6 +34,7 @@ use rand::RngExt;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 
+pub use meter::Meter;
 pub use tls::CertificateError;
 
 use crate::{
@@ -93,10 +95,11 @@ pub fn start(config: &Config, secrets: Secrets) -> Result<Service, Error> {
         listening,
         certificates,
         threads: Vec::new(),
+        meter: Meter::default(),
     };
     let workers = sockets.into_iter().zip(inboxes).zip(&mailboxes);
     for (number, ((sockets, inbox), mailbox)) in workers.enumerate() {
-        let counters = Arc::new(Mutex::new(Counters::default()));
+        let counters = service.meter.add();
         let worker = worker::Start {
             server: Server::one_of_many(
                 config,
@@ -117,7 +120,7 @@ pub fn start(config: &Config, secrets: Secrets) -> Result<Service, Error> {
             },
             inbox,
             mailboxes: mailboxes.clone(),
-            counters: Arc::clone(&counters),
+            counters,
         };
         let handle = thread::Builder::new()
             .name(format!("turn-{number}"))
@@ -125,7 +128,6 @@ pub fn start(config: &Config, secrets: Secrets) -> Result<Service, Error> {
             .map_err(Error::Thread)?;
         service.threads.push(Thread {
             mailbox: mailbox.clone(),
-            counters,
             handle: Some(handle),
         });
     }
@@ -191,12 +193,12 @@ pub struct Service {
     listening: Vec<Listen>,
     certificates: Option<Arc<tls::Certificates>>,
     threads: Vec<Thread>,
+    meter: Meter,
 }
 
 #[derive(Debug)]
 struct Thread {
     mailbox: Mailbox,
-    counters: Arc<Mutex<Counters>>,
     /// Until it is waited for.
     handle: Option<thread::JoinHandle<()>>,
 }
@@ -228,14 +230,13 @@ impl Service {
     /// What was counted, not older than a second.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let mut sum = Counters::default();
-        for thread in &self.threads {
-            sum += *thread
-                .counters
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        sum
+        self.meter.counters()
+    }
+
+    /// A handle on what is counted, for a listener of metrics.
+    #[must_use]
+    pub fn meter(&self) -> Meter {
+        self.meter.clone()
     }
 
     /// Whether the threads still run, as they should until [`Service::stop`].
