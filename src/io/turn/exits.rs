@@ -166,6 +166,8 @@ impl Exits {
         let slot = id.slot();
         let socket = bind(address).and_then(|socket| {
             let _ = batch::coalesce(socket.as_fd());
+            // Else clients are not told of peers that nobody reaches.
+            let _ = batch::report_errors(socket.as_fd(), address.is_ipv6());
             watch(self.epoll.as_fd(), &socket, Token::Relay(slot))?;
             Ok(socket)
         });

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::event::epoll::{self, CreateFlags};
+use rustix::event::epoll::{self, CreateFlags, EventFlags};
 
 use super::{
     accept::Acceptor,
@@ -28,7 +28,9 @@ use super::{
     unix,
 };
 use crate::telemetry::Pii;
-use crate::turn::{Counters, Ended, FiveTuple, HEADROOM, Output, Server, TAILROOM, Transport};
+use crate::turn::{
+    Counters, Ended, FiveTuple, HEADROOM, IcmpError, Output, Server, TAILROOM, Transport,
+};
 
 /// What the thread needs to begin.
 pub(super) struct Start {
@@ -109,7 +111,14 @@ impl Worker {
             for event in &events {
                 match Token::decode(event.data.u64()) {
                     Token::Listener(index) => moved += self.listener(now, index),
-                    Token::Relay(slot) => moved += self.relay(now, slot),
+                    Token::Relay(slot) => {
+                        // By value: the kernel's events are packed.
+                        let flags = event.flags;
+                        if flags.contains(EventFlags::ERR) {
+                            self.errors(now, slot);
+                        }
+                        moved += self.relay(now, slot);
+                    }
                     Token::Stream(index) => self.stream(now, index, &mut handshakes),
                     Token::Acceptor(index) => self.accept(now, index),
                     Token::Wake => {
@@ -216,6 +225,35 @@ impl Worker {
             relay.share.was(count, moved);
         }
         moved
+    }
+
+    /// What became of datagrams that a relay socket had sent.
+    fn errors(&mut self, now: Instant, slot: usize) {
+        let Self {
+            server,
+            exits,
+            receiver,
+            buffer,
+            ..
+        } = self;
+        let Some(relay) = exits.relays.get(slot).and_then(Option::as_ref) else {
+            return;
+        };
+        let (id, socket) = (relay.id, relay.socket.as_fd());
+        let count = receiver.receive_errors(socket, ERRORS).unwrap_or(0);
+        for place in 0..count {
+            let Some(reported) = receiver.get_error(place) else {
+                continue;
+            };
+            let error = IcmpError {
+                peer: reported.to,
+                kind: reported.kind,
+                code: reported.code,
+                mtu: reported.info,
+            };
+            let verdict = server.handle_icmp(now, id, error, buffer);
+            exits.act(verdict, buffer, Origin::Nowhere);
+        }
     }
 
     /// A TCP or TLS client sent something, or takes more.
@@ -362,6 +400,9 @@ fn log(ended: &Ended) {
 
 /// Datagrams per system call.
 pub(super) const BATCH: usize = 64;
+
+/// ICMP errors per relay socket and round.
+const ERRORS: usize = 8;
 
 /// Sockets per round.
 const EVENTS: usize = 256;
