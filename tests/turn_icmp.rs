@@ -18,7 +18,7 @@ use campana::{
     stun::{Attribute, AttributeType, Class, Message, Method},
     turn::{Config, IcmpError},
 };
-use turn_harness::{Client, Reply, Sent, World, at, plain};
+use turn_harness::{Client, Sent, World, at, live::Live};
 
 const PEER: &str = "198.51.100.9:9";
 const PEER6: &str = "[2001:db8:9::9]:9";
@@ -85,46 +85,28 @@ fn the_kernel_tells_of_closed_ports() {
                  workers = 1";
     let config: Config = toml::from_str(lines).unwrap();
     let service = start(&config, Secrets::new(Secret::new("north"))).unwrap();
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.connect(service.listening()[0].address).unwrap();
-    let patience = Some(Duration::from_secs(10));
-    socket.set_read_timeout(patience).unwrap();
-    let receive = || {
-        let mut buffer = [0; 2000];
-        let length = socket.recv(&mut buffer).unwrap();
-        Reply(buffer[..length].to_vec())
-    };
-    let exchange = |bytes: &[u8]| {
-        socket.send(bytes).unwrap();
-        receive()
-    };
-
     let credentials = mint(&Secret::new("north"), "juliet", u64::from(u32::MAX));
-    let mut client = Client::with("127.0.0.1:1", credentials);
-    let udp = [Attribute::RequestedTransport(17)];
-    client.learn(&exchange(&plain(Method::ALLOCATE, &udp)));
-    assert_eq!(
-        exchange(&client.encode(Method::ALLOCATE, &udp)).error(),
-        None
-    );
+    let live = Live::new(service.listening()[0].address);
+    let mut client = live.allocate(credentials, &[]);
     let closed = UdpSocket::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
     let open = UdpSocket::bind("127.0.0.1:0").unwrap();
-    open.set_read_timeout(patience).unwrap();
+    open.set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
     let peer = [Attribute::XorPeerAddress(closed)];
-    let reply = exchange(&client.encode(Method::CREATE_PERMISSION, &peer));
+    let reply = live.exchange(&client.encode(Method::CREATE_PERMISSION, &peer));
     assert_eq!(reply.error(), None);
 
     for number in 0..20 {
         let send = |peer| {
             let attributes = [Attribute::XorPeerAddress(peer), Attribute::Data(&[number])];
             let bytes = turn_harness::indication(Method::SEND, &attributes);
-            socket.send(&bytes).unwrap();
+            live.socket.send(&bytes).unwrap();
         };
         send(closed);
-        let told = receive();
+        let told = live.receive();
         let icmp = told.attribute(AttributeType::ICMP);
         let (kind, code, data) = (3, 3, 0);
         assert_eq!(icmp, Some(Attribute::Icmp { kind, code, data }));

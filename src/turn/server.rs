@@ -35,6 +35,8 @@ pub struct Server {
     pub(super) shared: Arc<Shared>,
     /// Which of the engines this is.
     pub(super) number: usize,
+    /// Whether new allocations are refused.
+    pub(super) is_draining: bool,
     /// Whether each datagram has to ask how much its person may send.
     pub(super) is_metered: bool,
     pub(super) table: Table,
@@ -195,6 +197,7 @@ impl Server {
             policy: Policy::new(&config.allow_peers, site.listening, own),
             shared,
             number,
+            is_draining: false,
             is_metered: config.person_bandwidth != 0,
             table: Table::default(),
             counters: Counters::default(),
@@ -319,6 +322,12 @@ impl Server {
         for index in self.table.of_user(username) {
             self.delete(now, index, Some(End::Dropped));
         }
+    }
+
+    /// The server is about to stop: from now on there are no new allocations, while those that exist
+    /// are served, and refreshed, as ever.
+    pub fn drain(&mut self) {
+        self.is_draining = true;
     }
 
     /// A TCP or TLS client is gone, and its allocation with it: nothing can reach that client again.

@@ -10,6 +10,8 @@
     reason = "integration test; no file uses all of it"
 )]
 
+pub mod live;
+
 use std::{
     collections::{HashMap, VecDeque},
     net::SocketAddr,

@@ -26,7 +26,7 @@ use std::{
     net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
     sync::Arc,
     thread,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use mailbox::{Command, Mailbox};
@@ -246,6 +246,22 @@ impl Service {
         self.threads
             .iter()
             .all(|thread| thread.handle.as_ref().is_some_and(runs))
+    }
+
+    /// Makes no more allocations, and waits until those that exist have ended, or until a deadline.
+    pub async fn drain(&self, until: Instant) {
+        for thread in &self.threads {
+            thread.mailbox.command(Command::Drain);
+        }
+        // The threads leave their numbers when they are told, and then every second.
+        let mut pause = Duration::from_millis(20);
+        loop {
+            tokio::time::sleep(pause).await;
+            if self.counters().allocations == 0 || !self.is_running() || Instant::now() >= until {
+                return;
+            }
+            pause = Duration::from_millis(100);
+        }
     }
 
     /// Closes all sockets, waits until that is done, and answers what was counted to the end.

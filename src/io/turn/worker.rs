@@ -123,7 +123,7 @@ impl Worker {
                     Token::Acceptor(index) => self.accept(now, index),
                     Token::Wake => {
                         self.inbox.is_read();
-                        if self.commands(now) {
+                        if self.commands(now, counters) {
                             return Ok(());
                         }
                         moved += self.forwarded(now);
@@ -312,12 +312,16 @@ impl Worker {
     }
 
     /// Answers whether the server is to stop.
-    fn commands(&mut self, now: Instant) -> bool {
+    fn commands(&mut self, now: Instant, counters: &Mutex<Counters>) -> bool {
         loop {
             match self.inbox.commands.try_recv() {
                 Ok(Command::DropAllocations(username)) => {
                     self.server.drop_allocations(now, &username);
                     self.drain(now);
+                }
+                Ok(Command::Drain) => {
+                    self.server.drain();
+                    self.publish(counters);
                 }
                 Ok(Command::Stop) | Err(mpsc::TryRecvError::Disconnected) => return true,
                 Err(mpsc::TryRecvError::Empty) => return false,
