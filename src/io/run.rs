@@ -7,6 +7,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -138,9 +139,14 @@ async fn serve(config: Config) -> Result<(), Error> {
             turn.service.drop_allocations(username);
         }
     };
+    // Relays outlive the calls that are known here: others may hold credentials of the same secret.
+    let drain_until = Cell::new(now());
     match component {
         Some((_, link, mut gateway)) => {
-            let drain = || health.drain();
+            let drain = || {
+                drain_until.set(now() + config.drain_timeout);
+                health.drain();
+            };
             drive(
                 &mut gateway,
                 link,
@@ -155,10 +161,12 @@ async fn serve(config: Config) -> Result<(), Error> {
             info!("No [component] is configured: running without XMPP");
             let mut signals = signals;
             signals.stop().await;
+            drain_until.set(now() + config.drain_timeout);
             health.drain();
         }
     }
     if let Some(turn) = turn {
+        turn.service.drain(drain_until.get()).await;
         turn.service.stop().await;
     }
     drop(stop);
