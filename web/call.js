@@ -236,7 +236,8 @@ export class Call extends EventTarget {
 
   /** Whether a stanza about this call from that address is to be believed. @param {string} from */
   isFrom(from) {
-    return from === this.peer || (!this.peer.includes('/') && bare(from) === bare(this.peer));
+    const either = !this.peer.includes('/') || !from.includes('/');
+    return from === this.peer || (either && bare(from) === bare(this.peer));
   }
 
   /**
@@ -389,14 +390,15 @@ export class Call extends EventTarget {
 
   /** @param {Element[]} events */
   async #signal(...events) {
-    const session = element('session', { xmlns: NS.session, sid: this.sid }, ...events);
+    const { to, peer } = this.#client.route(this.peer);
+    const session = element('session', { xmlns: NS.session, sid: this.sid, peer }, ...events);
     const again = () => /** @type {Element} */ (session.cloneNode(true));
     try {
-      await this.#client.request(this.peer, 'set', again()).catch((error) => {
+      await this.#client.request(to, 'set', again()).catch((error) => {
         // Nobody knows whether it arrived; twice does no harm, but an offer is made anew.
         const repeat = error instanceof CampanaError && error.code === 'lost' && !child(session, 'offer');
         if (!repeat) throw error;
-        return this.#client.request(this.peer, 'set', again());
+        return this.#client.request(to, 'set', again());
       });
     } catch (error) {
       // The other end has forgotten the call: so do we.

@@ -9,6 +9,8 @@
 import { $pres } from 'strophe.js';
 
 import { Call } from './call.js';
+import { Capabilities } from './caps.js';
+import { CARBONS, Courier } from './courier.js';
 import { CampanaError, StanzaError } from './errors.js';
 import { iceServers } from './ice.js';
 import { Peers } from './peers.js';
@@ -20,7 +22,8 @@ import { Stream, WAITS } from './stream.js';
 export { Call, CampanaError, Peers, StanzaError, personOf };
 
 /**
- * @typedef {import('./stream.js').Account & {service: string}} Account `service` is Campana's domain
+ * @typedef {import('./stream.js').Account & {service: string, carry?: boolean}} Account `service` is
+ *   Campana's domain; `carry`: contacts call, and are called, at the person's own address
  * @typedef {{audio?: boolean, video?: boolean}} Media
  */
 
@@ -53,6 +56,9 @@ export class Client extends EventTarget {
   #stream;
   /** What was announced last; null before. @type {Media | null} */
   #media = null;
+  /** @type {Courier | null} */
+  #courier = null;
+  #capabilities = new Capabilities([]);
   /** @type {Peers | null} */
   #peers = null;
   /** The service knows this device, as far as it was asked to. */
@@ -66,6 +72,10 @@ export class Client extends EventTarget {
     this.#account = account;
     this.#stream = new Stream(account);
     this.#stream.listen((iq) => this.#receive(iq), 'iq', { namespace: NS.session, types: ['get', 'set'] });
+    if (account.carry && !this.isGuest) {
+      this.#courier = new Courier(this.#stream, account.service);
+      this.#stream.listen((iq) => this.#disco(iq), 'iq', { namespace: NS.info, types: ['get'] });
+    }
     this.#stream.addEventListener('online', () => this.#comeBack());
     this.#stream.addEventListener('offline', () => this.#lost());
     this.#stream.addEventListener('closed', (event) => this.#closed(/** @type {CustomEvent} */ (event).detail));
@@ -102,6 +112,7 @@ export class Client extends EventTarget {
    */
   async announce(media) {
     this.#media = media;
+    if (this.#courier) await this.#beginCarrying(media);
     this.#stream.send($pres({ to: this.service }).cnode(this.#device()).tree());
     // Presence is never acknowledged. Stanzas stay in order, so an answer to this one says that
     // the presence arrived.
@@ -110,6 +121,31 @@ export class Client extends EventTarget {
     if (!features.some((feature) => feature.getAttribute('var') === NS.session)) {
       throw new CampanaError('no-service', `${this.service} does not offer calls for browsers (${NS.session})`);
     }
+  }
+
+  /**
+   * Copies of what the person's other devices say come first, then the presence that makes this one
+   * ring. While the service does not answer, nobody is told that it takes calls.
+   * @param {Media} media
+   */
+  async #beginCarrying(media) {
+    const stream = this.#stream;
+    await stream.request('', 'set', element('enable', { xmlns: CARBONS })).catch((error) => {
+      console.warn(`no carbons: calls that are answered elsewhere ring on. ${error}`);
+    });
+    const features = await stream.request(this.service, 'get', element('features', { xmlns: NS.session }))
+      .then((reply) => [...(child(reply, 'features', NS.session)?.children ?? [])], () => []);
+    this.#capabilities = new Capabilities(features
+      .map((feature) => feature.getAttribute('var') ?? '')
+      .filter((name) => !(name.endsWith(':audio') && !media.audio) && !(name.endsWith(':video') && !media.video)));
+    stream.send($pres().cnode(await this.#capabilities.element()).tree());
+  }
+
+  /** @param {Element} iq */
+  #disco(iq) {
+    const answer = this.#capabilities.answer(iq);
+    if (answer) this.#stream.answer(iq, answer);
+    else this.#stream.refuse(iq, 'item-not-found');
   }
 
   /**
@@ -152,7 +188,8 @@ export class Client extends EventTarget {
    * @param {string} address
    */
   dial(address) {
-    const peer = gatewayAddress(address, this.service);
+    const carried = this.#courier && domain(address) !== domain(this.service);
+    const peer = carried ? address.trim() : gatewayAddress(address, this.service);
     const call = new Call(this, { sid: randomId(16), peer, direction: 'out' });
     this.#hold(call);
     return call;
@@ -173,6 +210,16 @@ export class Client extends EventTarget {
    */
   request(to, type, payload) {
     return this.#stream.request(to, type, payload);
+  }
+
+  /**
+   * Where what belongs to a call is sent, and whom it names: the service has carried calls at its
+   * own address.
+   * @param {string} peer
+   * @returns {{to: string, peer?: string}}
+   */
+  route(peer) {
+    return domain(peer) === domain(this.service) ? { to: peer } : { to: this.service, peer };
   }
 
   /** Asks for the list of people again: who watches is forgotten with the connection. */
@@ -229,7 +276,8 @@ export class Client extends EventTarget {
     if (domain(from) !== domain(this.service)) return stream.refuse(iq, 'service-unavailable');
     const set = iq.getAttribute('type') === 'set';
     const session = child(iq, 'session', NS.session);
-    if (session && set) return this.#receiveSession(iq, session, from);
+    if (session && set) return this.#receiveSession(iq, session, session.getAttribute('peer') ?? from);
+    if (child(iq, 'carried', NS.session) && set && this.#courier) return this.#courier.send(iq);
     const peers = child(iq, 'peers', NS.session);
     if (peers && set && this.#peers) {
       stream.answer(iq);
@@ -244,7 +292,7 @@ export class Client extends EventTarget {
     return stream.refuse(iq, 'feature-not-implemented');
   }
 
-  /** @param {Element} iq @param {Element} session @param {string} from */
+  /** @param {Element} iq @param {Element} session @param {string} from the peer */
   #receiveSession(iq, session, from) {
     const sid = session.getAttribute('sid') ?? '';
     const call = this.calls.get(sid);
@@ -283,7 +331,8 @@ export class Client extends EventTarget {
   }
 
   #device() {
-    return element('device', { xmlns: NS.session, media: mediaWords(this.#media ?? {}) });
+    const carry = this.#courier ? true : undefined;
+    return element('device', { xmlns: NS.session, media: mediaWords(this.#media ?? {}), carry });
   }
 }
 

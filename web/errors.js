@@ -25,12 +25,14 @@ export class StanzaError extends CampanaError {
   /**
    * @param {string} condition the defined condition of RFC 6120 §8.3.3
    * @param {string} text what was said about it
+   * @param {Element} [stanza] itself
    */
-  constructor(condition, text) {
+  constructor(condition, text, stanza) {
     super('refused', text || condition.replaceAll('-', ' '));
     this.name = 'StanzaError';
     this.condition = condition;
     this.text = text;
+    this.stanza = stanza;
   }
 }
 

@@ -22,7 +22,7 @@ export function stanzaError(stanza) {
     .filter((found) => found.namespaceURI === NS.errors);
   const condition = defined.find((found) => found.localName !== 'text');
   const text = defined.find((found) => found.localName === 'text');
-  return new StanzaError(condition?.localName ?? 'undefined-condition', text?.textContent ?? '');
+  return new StanzaError(condition?.localName ?? 'undefined-condition', text?.textContent ?? '', stanza);
 }
 
 /**

@@ -164,6 +164,12 @@ export class Stream extends EventTarget {
     this.send($iq({ ...addressed(iq), type: 'error' }).cnode(error).tree());
   }
 
+  /** A result, or this error. @param {Element} iq @param {Element} [error] */
+  reply(iq, error) {
+    const reply = $iq({ ...addressed(iq), type: error ? 'error' : 'result' });
+    this.send((error ? reply.cnode(error) : reply).tree());
+  }
+
   /** Logs in wherever the server can be reached. */
   async #find() {
     const { websocket, bosh, jid } = this.#account;

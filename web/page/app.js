@@ -71,7 +71,8 @@ async function logIn(jid, password) {
   allowSound();
   say(() => words('connecting'));
   const { websocket, bosh, service } = state.config;
-  const client = await connect({ websocket, bosh, service, jid, password });
+  const carry = new URLSearchParams(location.search).has('carry');
+  const client = await connect({ websocket, bosh, service, jid, password, carry });
   client.devices = devices.choice;
   client.addEventListener('incoming', (event) => announce(/** @type {CustomEvent} */ (event).detail));
   client.addEventListener('offline', () => say(() => words('away'), true));
