@@ -30,4 +30,4 @@ pub use config::{Config, Limits};
 pub use counters::Counters;
 pub use journal::Journal;
 pub use signal::{Between, CallId, Context, Devices, Directory, Failure, Request, Sink, What};
-pub use table::Calls;
+pub use table::{Calls, Load};

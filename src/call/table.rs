@@ -45,6 +45,17 @@ pub struct Calls {
     free: Vec<FullJid>,
 }
 
+/// How much [`Calls`] keeps that ends with calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Open calls.
+    pub open: usize,
+    /// Entries by which they are found: by parties, by device, by people, by caller.
+    pub indexed: usize,
+    /// Timers that are set.
+    pub timers: usize,
+}
+
 /// Whom our address stands for, the other party, and the sid.
 pub(super) type Parties = (BareJid, BareJid, Sid);
 
@@ -93,6 +104,19 @@ impl Calls {
     #[must_use]
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.counters)
+    }
+
+    /// How much is kept.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        Load {
+            open: self.calls.len(),
+            indexed: self.by_parties.len()
+                + self.by_device.len()
+                + self.pairs.len()
+                + self.usage.open(),
+            timers: self.timers.len(),
+        }
     }
 
     /// Whether a call joins the two people.

@@ -65,6 +65,11 @@ impl Usage {
         }
     }
 
+    /// Callers who have an open call.
+    pub(super) fn open(&self) -> usize {
+        self.people.values().filter(|one| one.open > 0).count()
+    }
+
     /// Forgets those who have no call and made no attempt of late.
     pub(super) fn sweep(&mut self, now: Instant) {
         if self.people.len() > MAX_IDLE {

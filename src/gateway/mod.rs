@@ -96,6 +96,22 @@ pub enum Output {
     Timeout(Option<Instant>),
 }
 
+/// How much a [`Gateway`] keeps that has an end: nothing, once all calls are over and everything is
+/// answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Calls and what finds them.
+    pub calls: call::Load,
+    /// Requests that wait for a reply.
+    pub requests: usize,
+    /// Stanzas that wait for the link.
+    pub queued: usize,
+    /// Stanzas that wait for a roster.
+    pub parked: usize,
+    /// TURN user names whose allocations are to be closed.
+    pub unused: usize,
+}
+
 /// A stanza of somebody at an address of ours.
 struct Inbound<'a> {
     document: &'a Document,
@@ -371,6 +387,19 @@ impl Gateway {
     #[must_use]
     pub fn has_calls(&self) -> bool {
         !self.calls.is_empty()
+    }
+
+    /// How much is kept.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let (requests, queued) = self.outbox.load();
+        Load {
+            calls: self.calls.load(),
+            requests,
+            queued,
+            parked: self.parked.values().map(Vec::len).sum(),
+            unused: self.unused.len(),
+        }
     }
 
     /// Seconds since 1970 at `now`.

@@ -164,6 +164,12 @@ impl Outbox {
         self.pending.len()
     }
 
+    /// Requests that wait for a reply, and stanzas that wait for the link.
+    pub(super) fn load(&self) -> (usize, usize) {
+        let requests = self.pending.len().max(self.deadlines.len());
+        (requests, self.queue.len())
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
