@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use campana::credentials::{Secret, extdisco};
-use campana::gateway::{Config, Gateway, Output};
+use campana::gateway::{Change, Config, Gateway, Key, Output, Record};
 use campana::presence::Mode;
 use campana::xml::{
     BadStanza, Document, Element, Error, Limits, NS_CLIENT, NS_COMPONENT, StanzaHeader,
@@ -124,6 +124,10 @@ struct Play {
     /// Everything that the gateway sent.
     emitted: Vec<String>,
     couriers: Couriers,
+    /// What is kept over a restart.
+    kept: HashMap<Key, Record>,
+    config: Config,
+    restarts: u8,
 }
 
 impl Play {
@@ -137,6 +141,9 @@ impl Play {
         ];
         let mut play = Self {
             gateway: Self::gateway(&config, now),
+            config,
+            kept: HashMap::new(),
+            restarts: 0,
             now,
             inbox: BTreeMap::new(),
             variables: HashMap::new(),
@@ -233,6 +240,16 @@ impl Play {
                     _ => return Err(format!("unknown mode {mode}")),
                 };
                 self.gateway = Self::gateway(&config, self.now);
+                self.config = config;
+            }
+            ["the", "service", "restarts"] => {
+                self.restarts += 1;
+                let seed = [self.restarts; 32];
+                let mut kept: Vec<_> = self.kept.values().cloned().collect();
+                kept.sort_by_key(|record| format!("{record:?}"));
+                self.gateway = Gateway::new(self.config.clone(), self.now, 1_700_000_000, seed);
+                self.gateway.restore(kept);
+                self.gateway.handle_link_up(self.now);
             }
             [who, "sends", "too", "much:"] => {
                 let header = StanzaHeader::of(self.stamped(who, &body)?.root());
@@ -310,6 +327,12 @@ impl Play {
             match self.gateway.poll_output() {
                 Output::Timeout(due) => return due,
                 Output::DropAllocations { username } => self.dropped.push(username),
+                Output::Store(Change::Keep(record)) => {
+                    self.kept.insert(record.key(), record);
+                }
+                Output::Store(Change::Forget(key)) => {
+                    self.kept.remove(&key);
+                }
                 Output::Stanza(text) => {
                     assert!(self.linked, "sent without a link: {text}");
                     let stanza = Document::parse(text.as_bytes(), NS_COMPONENT, &Limits::default())

@@ -1,5 +1,6 @@
 //! Requests and replies (RFC 6120 §8.2.3).
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use jid::{BareJid, FullJid, Jid};
@@ -9,7 +10,7 @@ use super::{Gateway, Inbound, delegation};
 use crate::address::Named;
 use crate::call::{Between, Failure};
 use crate::credentials::{extdisco, username};
-use crate::disco::{self, Profile};
+use crate::disco::{self, Caps, Profile};
 use crate::jingle::{self, Jingle};
 use crate::mapping;
 use crate::stanza::{self, ErrorKind, StanzaError};
@@ -348,20 +349,40 @@ impl Gateway {
             }
             Purpose::Caps(jid, caps) => {
                 let query = payload.filter(|query| query.is("query", disco::NS_INFO));
-                self.clients.learned(&jid, &caps, query);
-                self.tell_watchers(&jid.to_bare());
+                let lang = inbound.document.root().lang();
+                self.learned(&jid, &caps, query.map(|query| (query, lang)));
             }
             Purpose::Roster(person) => self.roster_known(now, &person, payload),
             Purpose::Device(jid) => {
                 if failure.is_some_and(|failure| is_gone(&failure)) {
+                    self.device_silent(&jid);
                     self.offline(&jid.into());
+                } else {
+                    self.device_answered(&jid);
                 }
             }
             Purpose::Peers(device) => match failure {
                 // A device that cannot take it is told no more.
-                Some(_) => self.watches.stop(&device),
+                Some(_) => self.stop_watching(&device.into()),
                 None => self.watches.acknowledged(now, &device),
             },
+        }
+    }
+
+    /// More is known of what a client can do, or it does not say.
+    fn learned(
+        &mut self,
+        jid: &FullJid,
+        caps: &Arc<Caps>,
+        query: Option<(Element<'_>, Option<&str>)>,
+    ) {
+        let service = self.config.service.to_string();
+        let learned = self
+            .clients
+            .learned(jid, caps, query, &service, &mut self.outbox);
+        learned.1.into_iter().for_each(|change| self.keep(change));
+        for person in learned.0 {
+            self.tell_watchers(&person);
         }
     }
 
@@ -371,9 +392,9 @@ impl Gateway {
                 let (calls, mut cx) = self.calls();
                 calls.handle_no_reply(request, &mut cx);
             }
-            Purpose::Caps(jid, caps) => self.clients.learned(&jid, &caps, None),
+            Purpose::Caps(jid, caps) => self.learned(&jid, &caps, None),
             Purpose::Roster(person) => self.roster_known(now, &person, None),
-            Purpose::Device(_) => {}
+            Purpose::Device(jid) => self.device_silent(&jid),
             // Its server keeps the stream for a while; whether the device is gone shows later.
             Purpose::Peers(device) => self.watches.acknowledged(now, &device),
         }

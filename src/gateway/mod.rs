@@ -17,8 +17,10 @@ mod outbox;
 mod peers;
 mod people;
 mod recent;
+mod records;
+mod waking;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -28,16 +30,18 @@ use tracing::{debug, info};
 use self::clients::Clients;
 use self::outbox::{Outbox, Purpose};
 use self::recent::Recent;
+use self::waking::Waking;
 use crate::address::{Addresses, Named};
 use crate::call::{self, Calls, Journal};
 use crate::disco::Profile;
 use crate::presence::{Access, Decision, RosterEntry, Watches, roster_entries};
 use crate::stanza::{self, StanzaError};
-use crate::web::{self, Media};
+use crate::web::Media;
 use crate::xml::{BadStanza, Document, Element, Error, StanzaHeader, StanzaKind};
 
 pub use config::{Config, Limits};
 pub use counters::Counters;
+pub use records::{Change, Key, Record};
 
 /// The XMPP face of Campana.
 ///
@@ -60,6 +64,9 @@ pub struct Gateway {
     /// A roster that has just arrived, while what waited for it goes on.
     at_hand: Option<(BareJid, Vec<RosterEntry>)>,
     watches: Watches,
+    waking: Waking,
+    /// What is to be kept over a restart.
+    changes: VecDeque<Change>,
     /// What each person's watchers were last told.
     told: HashMap<BareJid, people::Callable>,
     profiles: Profiles,
@@ -85,6 +92,8 @@ pub enum Output {
         /// `expiry:person`.
         username: String,
     },
+    /// Keep this over a restart, or no longer.
+    Store(Change),
     /// Nothing more now; call [`Gateway::handle_timeout`] at this time.
     Timeout(Option<Instant>),
 }
@@ -156,7 +165,7 @@ impl Gateway {
         let journal = config.journal.then(Journal::default);
         Self {
             calls,
-            clients: Clients::new(config.limits.devices_per_person),
+            clients: Clients::new(&config.limits),
             access: Access::new(config.access.clone()),
             outbox: Outbox::new(
                 config.service.to_string(),
@@ -174,6 +183,8 @@ impl Gateway {
             parked: HashMap::new(),
             at_hand: None,
             watches: Watches::default(),
+            waking: Waking::default(),
+            changes: VecDeque::new(),
             told: HashMap::new(),
             profiles: Profiles::new(!config.ice.is_empty()),
             issued: HashMap::new(),
@@ -193,20 +204,7 @@ impl Gateway {
         let (calls, mut cx) = self.calls();
         calls.handle_link_up(&mut cx);
         self.outbox.resend();
-        // The server replays nothing: ask the apps that were there whether they still are.
-        let service = self.config.service.to_string();
-        let devices: Vec<_> = self.clients.registry.devices().collect();
-        for device in devices {
-            let purpose = Purpose::Device(device.clone());
-            let asked = self
-                .outbox
-                .ask(purpose, "get", &service, device.as_str(), &|writer| {
-                    writer.leaf("device", web::NS, "");
-                });
-            if !asked {
-                break;
-            }
-        }
+        self.wake();
     }
 
     /// The stream ended. Calls go on; what is to be sent waits.
@@ -306,6 +304,9 @@ impl Gateway {
             self.counters.unanswered.add(1u64);
             self.handle_no_reply(now, purpose);
         }
+        if self.link_up {
+            self.go_on_waking(now);
+        }
     }
 
     /// It is `unix` seconds since 1970. To be called now and then, since clocks are set.
@@ -328,6 +329,9 @@ impl Gateway {
                 return Output::Stanza(stanza);
             }
         }
+        if let Some(change) = self.changes.pop_front() {
+            return Output::Store(change);
+        }
         if let Some(username) = self.unused_credential() {
             return Output::DropAllocations { username };
         }
@@ -337,9 +341,10 @@ impl Gateway {
         self.counters.clients.set(clients);
         let replies = self.outbox.next_deadline().filter(|_| self.link_up);
         let drain = self.drain_until.filter(|_| !self.calls.is_empty());
+        let waking = self.next_waking().filter(|_| self.link_up);
         let pushes = self.watches.next_timeout().filter(|_| self.link_up);
         Output::Timeout(
-            [self.calls.next_timeout(), replies, drain, pushes]
+            [self.calls.next_timeout(), replies, drain, pushes, waking]
                 .into_iter()
                 .flatten()
                 .min(),
@@ -490,6 +495,10 @@ impl Gateway {
         self.roster_tells(now, person);
         let entries = query.map(roster_entries).unwrap_or_default();
         self.at_hand = Some((person.clone(), entries));
+        let of = |device: &FullJid| device.to_bare() == *person;
+        for device in self.waking.rewatch.extract_if(of).collect::<Vec<_>>() {
+            self.watch_again(&device);
+        }
         for stanza in self.parked.remove(person).unwrap_or_default() {
             self.handle_stanza(now, stanza);
         }

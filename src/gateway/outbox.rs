@@ -9,7 +9,7 @@ use tracing::warn;
 
 use super::Counters;
 use crate::call::{CallId, Carrier, Journal, Request, Sink};
-use crate::presence::CapsRef;
+use crate::disco::Caps;
 use crate::stanza;
 use crate::web::Carried;
 use crate::xml::{NS_CLIENT, Writer};
@@ -42,7 +42,7 @@ pub(super) enum Purpose {
     /// It belongs to a call.
     Call(Request),
     /// What stands behind a client's caps.
-    Caps(FullJid, CapsRef),
+    Caps(FullJid, Arc<Caps>),
     /// A person's roster.
     Roster(BareJid),
     /// Whether a browser app is still there.

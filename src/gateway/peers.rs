@@ -37,7 +37,7 @@ impl Gateway {
         };
         let request = PeersRequest::read(payload);
         if request.watch == Some(false) {
-            self.watches.stop(&device);
+            self.stop_watching(&inbound.from);
         }
         let is_later_page = request.page.after.is_some() || request.page.before.is_some();
         let watched = self.watches.contacts(&device);
@@ -120,7 +120,24 @@ impl Gateway {
         let clients = &self.clients;
         self.watches
             .start(device, contacts, |person| hash(&shown(clients, person)));
+        if is_new {
+            self.keep_device(device);
+        }
         true
+    }
+
+    /// An app that watched before the start goes on: it is told of everybody.
+    pub(super) fn watch_again(&mut self, device: &FullJid) {
+        let contacts = self.contacts_of(&device.to_bare());
+        if !self.watch(device, contacts.clone()) {
+            return;
+        }
+        let now = self.outbox.now;
+        for peer in self.peers(now, &device.to_bare(), &contacts) {
+            if let Ok(person) = BareJid::new(&peer.jid) {
+                self.watches.mark(now, device, &person);
+            }
+        }
     }
 
     /// The list, by JID.
@@ -268,7 +285,10 @@ impl Gateway {
             Err(bare) => self.watches.devices_of(&bare).cloned().collect(),
         };
         for device in gone {
-            self.watches.stop(&device);
+            if self.watches.contacts(&device).is_some() {
+                self.watches.stop(&device);
+                self.keep_device(&device);
+            }
         }
     }
 
