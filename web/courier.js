@@ -9,7 +9,8 @@ import { StanzaError } from './errors.js';
  * What it takes of a connection: {@link import('./stream.js').Stream} has it.
  * @typedef {object} Carriage
  * @property {(listener: (stanza: Element) => void, name: string,
- *   which: {namespace: string, types?: string[]}) => void} listen calls for each such stanza
+ *   which: {namespace: string, types?: string[]}) => void} listen calls for each stanza
+ *   with the namespace, itself or in what it forwards
  * @property {(stanza: Element) => void} send
  * @property {(to: string, type: 'set', payload: Element) => Promise<Element>} request sends an IQ and
  *   gives its reply; an error rejects with a {@link StanzaError} that holds it
@@ -24,13 +25,15 @@ export class Courier {
   constructor(stream, service) {
     this.#stream = stream;
     this.#service = service;
-    // A peer's request is answered with what the service answered; messages have no replies.
-    stream.listen((iq) => this.#mirror(iq, this.#handIn(iq)), 'iq', { namespace: JINGLE, types: ['set'] });
-    const note = (/** @type {Element} */ message) => {
-      if (holdsCall(message)) this.#handIn(message).catch(() => {}); // The service forgets calls, too.
-    };
-    stream.listen(note, 'message', { namespace: MESSAGE });
-    stream.listen(note, 'message', { namespace: CARBONS });
+    // A listener hears of stanzas with the namespace anywhere in them, so we look where it stands.
+    stream.listen((iq) => {
+      // A peer's request is answered with what the service answered.
+      if (iq.firstElementChild?.namespaceURI === JINGLE) this.#mirror(iq, this.#handIn(iq));
+    }, 'iq', { namespace: JINGLE, types: ['set'] });
+    stream.listen((message) => {
+      // Messages have no replies.
+      if (holdsCall(message)) this.#handIn(message).catch(() => {});
+    }, 'message', { namespace: MESSAGE });
   }
 
   /**
