@@ -9,6 +9,8 @@ use jid::{BareJid, Jid};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addresses {
     service: BareJid,
+    /// The test call's, which is a person like any other, at our own domain.
+    echo: Option<BareJid>,
 }
 
 /// What an address of ours names.
@@ -26,7 +28,23 @@ impl Addresses {
     /// The addresses at this domain.
     #[must_use]
     pub fn new(service: BareJid) -> Self {
-        Self { service }
+        Self {
+            service,
+            echo: None,
+        }
+    }
+
+    /// The same, and the address of the test call with them.
+    #[must_use]
+    pub fn with_echo(service: BareJid) -> Self {
+        let echo = BareJid::new(&format!("{ECHO}@{}", service.domain())).ok();
+        Self { service, echo }
+    }
+
+    /// `echo@` the service, where there is a test call.
+    #[must_use]
+    pub fn echo(&self) -> Option<&BareJid> {
+        self.echo.as_ref()
     }
 
     /// The service's address.
@@ -45,6 +63,9 @@ impl Addresses {
     /// bytes that RFC 7622 §3.3 allows a localpart.
     #[must_use]
     pub fn of(&self, person: &BareJid) -> Option<String> {
+        if Some(person) == self.echo.as_ref() {
+            return Some(person.to_string());
+        }
         let local = escape(person.as_str());
         (local.len() <= 1023).then(|| format!("{local}@{}", self.service.domain()))
     }
@@ -58,6 +79,11 @@ impl Addresses {
         let Some(node) = to.node() else {
             return Some(Named::Service);
         };
+        if let Some(echo) = &self.echo
+            && echo.node() == Some(node)
+        {
+            return Some(Named::Person(echo.clone()));
+        }
         let person = unescape(node.as_str());
         Some(
             match (node.as_str().contains("\\40"), BareJid::new(&person)) {
@@ -72,6 +98,9 @@ impl Addresses {
         )
     }
 }
+
+/// The localpart of the test call.
+const ECHO: &str = "echo";
 
 /// XEP-0106 §4.2: the ten characters that a localpart may not hold, and a backslash where what
 /// follows would read as an escape.
@@ -167,6 +196,17 @@ mod tests {
             named("\\40example.org@call.example.org"),
             Some(Named::Reserved)
         );
+    }
+
+    #[test]
+    fn the_test_call_is_a_person_at_our_own_domain() {
+        let addresses = Addresses::with_echo(BareJid::new("call.example.org").unwrap());
+        let echo = BareJid::new("echo@call.example.org").unwrap();
+        let named = addresses.named(&Jid::new("echo@call.example.org/key").unwrap());
+        assert_eq!(named, Some(Named::Person(echo.clone())));
+        assert_eq!(addresses.of(&echo).unwrap(), "echo@call.example.org");
+        let other = addresses.named(&Jid::new("echoes@call.example.org").unwrap());
+        assert_eq!(other, Some(Named::Reserved));
     }
 
     #[test]

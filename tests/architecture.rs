@@ -65,6 +65,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "io",
         &[
+            "stanza",
             "gateway",
             "turn",
             "credentials",

@@ -194,7 +194,7 @@ impl Play {
             [who, "sends:"] => {
                 let stanza = self.stamped(who, &body)?;
                 for stanza in self.couriers.hand_in(stanza, false) {
-                    self.gateway.handle_stanza(self.now, stanza);
+                    self.hear(stanza);
                 }
             }
             [who, "carries"] => self.couriers.devices.push((*who).to_owned()),
@@ -202,7 +202,7 @@ impl Play {
                 let stanza = Document::parse(body.as_bytes(), NS_CLIENT, &Limits::default())
                     .map_err(|error| format!("{error}: {body}"))?;
                 let stanza = self.couriers.wrap(who, &stanza);
-                self.gateway.handle_stanza(self.now, stanza);
+                self.hear(stanza);
             }
             [who, "gets:"] => return self.expect(who, &body),
             [who, "gets", "nothing"] => {
@@ -333,7 +333,8 @@ impl Play {
                 Output::Store(Change::Forget(key)) => {
                     self.kept.remove(&key);
                 }
-                Output::Stanza(text) => {
+                // The app that takes test calls is a device like any other.
+                Output::Stanza(text) | Output::Echo(text) => {
                     assert!(self.linked, "sent without a link: {text}");
                     let stanza = Document::parse(text.as_bytes(), NS_COMPONENT, &Limits::default())
                         .unwrap_or_else(|error| panic!("{error}: {text}"));
@@ -344,11 +345,21 @@ impl Play {
         }
     }
 
+    /// What a device says reaches the gateway.
+    fn hear(&mut self, stanza: Document) {
+        let from = stanza.root().attr("from").unwrap_or_default();
+        if from.starts_with("echo@call.example.org/") {
+            self.gateway.handle_echo(self.now, stanza);
+        } else {
+            self.gateway.handle_stanza(self.now, stanza);
+        }
+    }
+
     fn deliver(&mut self, stanza: Document) {
         let by_us = stanza.root().attr("from").unwrap_or_default().to_owned();
         let stanza = self.couriers.send_on(stanza);
         for sent in self.couriers.take_sent() {
-            self.gateway.handle_stanza(self.now, sent);
+            self.hear(sent);
         }
         let sent_on = stanza.root().attr("from") != Some(&by_us);
         if sent_on
@@ -358,7 +369,7 @@ impl Play {
         {
             // From one that carries to another.
             for stanza in self.couriers.hand_in(stanza, true) {
-                self.gateway.handle_stanza(self.now, stanza);
+                self.hear(stanza);
             }
             return;
         }
@@ -375,7 +386,7 @@ impl Play {
             let reply = format!("<iq type='result' from='{to}' to='{from}' id='{id}'/>");
             let reply = Document::parse(reply.as_bytes(), NS_COMPONENT, &Limits::default());
             for reply in self.couriers.hand_in(reply.unwrap(), true) {
-                self.gateway.handle_stanza(self.now, reply);
+                self.hear(reply);
             }
         }
         self.inbox.entry(to).or_default().push_back(stanza);

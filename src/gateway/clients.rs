@@ -17,6 +17,8 @@ use crate::xml::Element;
 #[derive(Debug)]
 pub(super) struct Clients {
     pub(super) registry: Registry,
+    /// The person of the test call, of whom no XMPP server knows.
+    pub(super) echo: Option<BareJid>,
     cache: Cache,
     /// Of clients whose caps could not be verified, with those caps.
     own: HashMap<FullJid, (Arc<Caps>, Abilities)>,
@@ -32,6 +34,7 @@ impl Clients {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             registry: Registry::new(limits.devices_per_person),
+            echo: None,
             cache: Cache::new(limits.caps),
             own: HashMap::new(),
             asking: HashMap::new(),
@@ -221,7 +224,7 @@ impl Directory for Clients {
                 .map(|(jid, _)| jid)
                 .collect(),
             direct,
-            announced: true,
+            announced: self.echo.as_ref() != Some(person),
         }
     }
 

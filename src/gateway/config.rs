@@ -55,6 +55,8 @@ pub struct Limits {
     pub peers: usize,
     /// Devices that watch such a list.
     pub watches: usize,
+    /// Test calls at a time; with 0 there is no `echo@`.
+    pub echo_calls: usize,
 }
 
 impl Default for Limits {
@@ -74,6 +76,7 @@ impl Default for Limits {
             caps: 10_000,
             peers: 5_000,
             watches: 100_000,
+            echo_calls: 16,
         }
     }
 }

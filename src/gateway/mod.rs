@@ -11,6 +11,7 @@ mod clients;
 mod config;
 mod counters;
 mod delegation;
+mod echo;
 mod iq;
 mod message;
 mod outbox;
@@ -28,6 +29,7 @@ use jid::{BareJid, FullJid, Jid};
 use tracing::{debug, info};
 
 use self::clients::Clients;
+use self::echo::Echo;
 use self::outbox::{Outbox, Purpose};
 use self::recent::Recent;
 use self::waking::Waking;
@@ -52,6 +54,7 @@ pub struct Gateway {
     addresses: Addresses,
     calls: Calls,
     clients: Clients,
+    echo: Option<Echo>,
     access: Access,
     outbox: Outbox,
     recent: Recent<String>,
@@ -94,6 +97,9 @@ pub enum Output {
     },
     /// Keep this over a restart, or no longer.
     Store(Change),
+    /// Give this stanza to the app that takes test calls; what it has to say comes by
+    /// [`Gateway::handle_echo`].
+    Echo(String),
     /// Nothing more now; call [`Gateway::handle_timeout`] at this time.
     Timeout(Option<Instant>),
 }
@@ -151,7 +157,11 @@ impl Gateway {
     /// A gateway at `now`, which is `unix` seconds after 1970. All randomness comes of `seed`.
     #[must_use]
     pub fn new(config: Config, now: Instant, unix: u64, seed: [u8; 32]) -> Self {
-        let addresses = Addresses::new(config.service.clone());
+        let addresses = if config.limits.echo_calls > 0 {
+            Addresses::with_echo(config.service.clone())
+        } else {
+            Addresses::new(config.service.clone())
+        };
         // Two generators out of one seed; they must not give the same numbers.
         let mut other_seed = seed;
         other_seed.iter_mut().for_each(|byte| *byte ^= 0x5A);
@@ -163,9 +173,15 @@ impl Gateway {
         );
         let counters = Arc::new(Counters::new(calls.counters()));
         let journal = config.journal.then(Journal::default);
+        let echo = Echo::new(&addresses);
+        let mut clients = Clients::new(&config.limits);
+        if let Some(echo) = &echo {
+            echo.announce(&mut clients);
+        }
         Self {
             calls,
-            clients: Clients::new(&config.limits),
+            clients,
+            echo,
             access: Access::new(config.access.clone()),
             outbox: Outbox::new(
                 config.service.to_string(),
@@ -216,6 +232,24 @@ impl Gateway {
 
     /// A stanza arrived.
     pub fn handle_stanza(&mut self, now: Instant, stanza: Document) {
+        self.handle_stanza_of(now, stanza, |gateway, from| {
+            !gateway.addresses.is_ours(from)
+        });
+    }
+
+    /// The app that takes test calls sends a stanza.
+    pub fn handle_echo(&mut self, now: Instant, stanza: Document) {
+        self.handle_stanza_of(now, stanza, |gateway, from| {
+            gateway.echo.as_ref().is_some_and(|echo| echo.is_at(from))
+        });
+    }
+
+    fn handle_stanza_of(
+        &mut self,
+        now: Instant,
+        stanza: Document,
+        may_speak: fn(&Self, &Jid) -> bool,
+    ) {
         self.outbox.begin(now);
         let root = stanza.root();
         let Some(kind) = StanzaKind::from_name(root.name()) else {
@@ -229,7 +263,7 @@ impl Gateway {
         let to = root.attr("to").unwrap_or_default();
         let named = Jid::new(to).ok().and_then(|to| self.addresses.named(&to));
         let Some(named) = named else { return };
-        if self.addresses.is_ours(&from) {
+        if !may_speak(self, &from) {
             // Servers that grant privileged presence send us our own, too.
             return;
         }
@@ -326,7 +360,12 @@ impl Gateway {
         if self.link_up {
             self.push_peers();
             if let Some(stanza) = self.outbox.pop() {
-                return Output::Stanza(stanza);
+                let is_echo = |echo: &Echo| echo.receives(&stanza);
+                return if self.echo.as_ref().is_some_and(is_echo) {
+                    Output::Echo(stanza)
+                } else {
+                    Output::Stanza(stanza)
+                };
             }
         }
         if let Some(change) = self.changes.pop_front() {
@@ -450,6 +489,13 @@ impl Gateway {
         person: &BareJid,
         rule: fn(&Access, Instant, &BareJid, &BareJid, bool, bool) -> Decision,
     ) -> Option<bool> {
+        if Some(person) == self.addresses.echo() {
+            // Whoever gets TURN credentials may try them; others learn nothing.
+            return Some(
+                self.config
+                    .grants_credentials(inbound.from.domain().as_str()),
+            );
+        }
         let waits = |parked: &Vec<Document>| parked.iter().any(|d| is_from(d, &inbound.from));
         if self.parked.get(person).is_some_and(waits) {
             // Behind one that waits: stanzas keep their order.

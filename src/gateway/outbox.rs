@@ -327,7 +327,7 @@ impl Outbox {
 }
 
 /// To whom a stanza that we wrote goes.
-fn receiver(stanza: &str) -> &str {
+pub(super) fn receiver(stanza: &str) -> &str {
     stanza
         .split_once(" to='")
         .and_then(|(_, rest)| rest.split_once('\''))

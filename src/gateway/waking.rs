@@ -60,12 +60,17 @@ impl Gateway {
     pub(super) fn wake(&mut self) {
         let now = self.outbox.now;
         let registry = &self.clients.registry;
+        // The test call's own app has not gone.
+        let echo = self.addresses.echo();
         let known = registry.devices().filter(|device| {
             // One and the same app is asked once.
-            !self.waking.before.contains_key(device)
+            !self.waking.before.contains_key(device) && Some(&device.to_bare()) != echo
         });
         self.waking.devices = known.chain(self.waking.before.keys().cloned()).collect();
-        self.waking.probes = registry.watched().collect();
+        self.waking.probes = registry
+            .watched()
+            .filter(|(person, _)| Some(person) != echo)
+            .collect();
         self.waking.unsure = registry.clients_of_watched().collect();
         let idle = self.waking.devices.is_empty() && self.waking.probes.is_empty();
         self.waking.next = (!idle).then_some(now);

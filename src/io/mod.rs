@@ -5,8 +5,10 @@
     reason = "this is the I/O shell"
 )]
 
+mod echo;
 pub mod http;
 pub mod link;
+pub(crate) mod peer;
 pub mod run;
 pub mod store;
 pub mod turn;

@@ -9,6 +9,7 @@ mod tests;
 
 use std::cell::Cell;
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,6 +24,7 @@ use tracing::{error, info, warn};
 
 use self::drive::{Commands, Effects, drive, now};
 use self::state::turn_secret;
+use super::echo::{self, Echo};
 use super::http::{self, Health};
 use super::link::{self, Link};
 use super::store::{self, Store};
@@ -114,6 +116,15 @@ async fn serve(config: Config) -> Result<(), Error> {
     let signals = Signals::new(turn.as_ref().map(|turn| &turn.service))?;
     let mut component = None;
     if let Some(Component { link, mut gateway }) = config.component {
+        let echo = echo::Config {
+            calls: gateway.limits.echo_calls,
+            addresses: config.turn.as_ref().map_or_else(
+                || vec![Ipv4Addr::UNSPECIFIED.into()],
+                crate::turn::Config::bound_addresses,
+            ),
+            servers: turn.iter().flat_map(|turn| turn.told.clone()).collect(),
+            limits: gateway.limits.xml(),
+        };
         gateway
             .ice
             .extend(turn.iter().flat_map(|turn| turn.told.clone()));
@@ -124,7 +135,7 @@ async fn serve(config: Config) -> Result<(), Error> {
         let mut gateway = Gateway::new(gateway, now(), unix(), seed()?);
         let (store, kept) = open_store(&config.state_dir, &jid)?;
         gateway.restore(kept);
-        component = Some((jid, link, gateway, store));
+        component = Some((jid, link, gateway, store, echo));
     }
     let health = Health::new(component.as_ref().map(|(_, link, ..)| link.status()));
     let service = component.as_ref().map(|(jid, ..)| jid.as_str());
@@ -143,14 +154,24 @@ async fn serve(config: Config) -> Result<(), Error> {
     // Relays outlive the calls that are known here: others may hold credentials of the same secret.
     let drain_until = Cell::new(now());
     match component {
-        Some((_, link, mut gateway, store)) => {
+        Some((_, link, mut gateway, store, echo)) => {
+            let (echo, echoes) = Echo::start(echo);
             let world = World {
                 turn: turn.as_ref(),
                 store: &store,
                 health: &health,
+                echo: &echo,
                 drain_until: &drain_until,
             };
-            drive(&mut gateway, link, config.drain_timeout, signals, world).await;
+            drive(
+                &mut gateway,
+                link,
+                config.drain_timeout,
+                signals,
+                world,
+                echoes,
+            )
+            .await;
             // Waits until everything is written.
             drop(store);
         }
@@ -191,6 +212,7 @@ struct World<'a> {
     turn: Option<&'a Turn>,
     store: &'a Store,
     health: &'a Health,
+    echo: &'a Echo,
     /// Until when relays stay.
     drain_until: &'a Cell<Instant>,
 }
@@ -204,6 +226,10 @@ impl Effects for World<'_> {
 
     fn store(&mut self, change: Change) {
         self.store.apply(change);
+    }
+
+    fn echo(&mut self, stanza: String) {
+        self.echo.send(stanza);
     }
 
     fn draining(&mut self, until: Instant) {

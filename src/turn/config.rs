@@ -137,6 +137,15 @@ impl Config {
         addresses
     }
 
+    /// Where relay sockets are bound.
+    #[must_use]
+    pub fn bound_addresses(&self) -> Vec<IpAddr> {
+        let told = self.relay_addresses();
+        told.into_iter()
+            .map(|told| self.bind_address(told))
+            .collect()
+    }
+
     /// Where the relay sockets of `relay`, an address told to clients, are bound.
     #[must_use]
     pub fn bind_address(&self, relay: IpAddr) -> IpAddr {

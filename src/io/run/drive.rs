@@ -3,12 +3,14 @@
 use std::future::Future;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval_at, sleep_until};
 use tracing::{info, warn};
 
 use super::engine::Engine;
 use crate::gateway::{Change, Output};
 use crate::io::link::{Event, Link};
+use crate::xml::Document;
 
 /// What the outside asks of the loop.
 pub(super) trait Commands {
@@ -22,19 +24,23 @@ pub(super) trait Effects {
     fn drop_allocations(&mut self, username: &str);
     /// Keeps something over a restart.
     fn store(&mut self, change: Change);
+    /// Gives a stanza to the app that takes test calls.
+    fn echo(&mut self, stanza: String);
     /// The drain begins, and lasts until then at most.
     fn draining(&mut self, until: Instant);
 }
 
 /// Runs `engine` on `link` until it is told to stop and has no calls left.
 ///
-/// The first command to stop begins the drain, a second one ends it.
+/// The first command to stop begins the drain, a second one ends it. `echoes` are stanzas of the app
+/// that takes test calls.
 pub(super) async fn drive(
     engine: &mut impl Engine,
     mut link: Link,
     drain_timeout: Duration,
     mut commands: impl Commands,
     mut effects: impl Effects,
+    mut echoes: mpsc::Receiver<Document>,
 ) {
     let mut minute = interval_at(tokio::time::Instant::now() + MINUTE, MINUTE);
     minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -50,6 +56,7 @@ pub(super) async fn drive(
         let has_calls = engine.has_calls();
         tokio::select! {
             event = link.next(has_calls) => handle_event(engine, event),
+            Some(stanza) = echoes.recv() => engine.handle_echo(now(), stanza),
             () = wake, if due.is_some() => {
                 let now = now();
                 if stop_at.is_some_and(|at| now >= at) {
@@ -94,6 +101,7 @@ fn flush(engine: &mut impl Engine, link: &mut Link, effects: &mut impl Effects) 
             Output::Stanza(stanza) => link.send(stanza),
             Output::DropAllocations { username } => effects.drop_allocations(&username),
             Output::Store(change) => effects.store(change),
+            Output::Echo(stanza) => effects.echo(stanza),
             Output::Timeout(deadline) => return deadline,
         }
     }

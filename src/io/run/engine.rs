@@ -13,6 +13,8 @@ pub(super) trait Engine {
     fn handle_link_down(&mut self, now: Instant);
     /// A stanza arrived.
     fn handle_stanza(&mut self, now: Instant, stanza: Document);
+    /// The app that takes test calls sends a stanza.
+    fn handle_echo(&mut self, now: Instant, stanza: Document);
     /// A stanza over a limit arrived and was not read.
     fn handle_bad_stanza(&mut self, now: Instant, stanza: BadStanza);
     /// The deadline of the last [`Output::Timeout`] has come.
@@ -38,6 +40,10 @@ impl Engine for Gateway {
 
     fn handle_stanza(&mut self, now: Instant, stanza: Document) {
         self.handle_stanza(now, stanza);
+    }
+
+    fn handle_echo(&mut self, now: Instant, stanza: Document) {
+        self.handle_echo(now, stanza);
     }
 
     fn handle_bad_stanza(&mut self, now: Instant, stanza: BadStanza) {

@@ -59,6 +59,10 @@ impl Engine for Scripted {
         }
     }
 
+    fn handle_echo(&mut self, _: Instant, stanza: Document) {
+        panic!("there are no test calls: {stanza:?}");
+    }
+
     fn handle_bad_stanza(&mut self, _: Instant, stanza: BadStanza) {
         self.note(format!("bad {}", stanza.error));
     }
@@ -107,6 +111,10 @@ impl Effects for Dropped {
         panic!("nothing is to be stored: {change:?}");
     }
 
+    fn echo(&mut self, stanza: String) {
+        panic!("there are no test calls: {stanza}");
+    }
+
     fn draining(&mut self, _: Instant) {}
 }
 
@@ -148,6 +156,7 @@ async fn start(drain: Duration) -> Running {
             drain,
             Stops(stopped),
             Dropped(dropped_in),
+            mpsc::channel(1).1,
         )
         .await;
     });
@@ -300,7 +309,16 @@ async fn calls_that_never_end_do_not_keep_it_beyond_the_drain() {
     let start = tokio::time::Instant::now();
     stops.send(()).unwrap();
     let drain = Duration::from_secs(60);
-    drive(&mut engine, link, drain, Stops(stopped), Dropped(dropped)).await;
+    let echoes = mpsc::channel(1).1;
+    drive(
+        &mut engine,
+        link,
+        drain,
+        Stops(stopped),
+        Dropped(dropped),
+        echoes,
+    )
+    .await;
     assert_eq!(noted.recv().await.as_deref(), Some("drain 60"));
     assert_eq!(start.elapsed(), Duration::from_secs(65));
 }

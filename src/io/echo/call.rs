@@ -1,0 +1,162 @@
+//! One test call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::RngExt;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tracing::debug;
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+
+use super::reflect::{reflect_channel, reflect_track};
+use super::{Line, Voice};
+use crate::io::peer::{Config, Event, MediaKind, Peer};
+use crate::web::{EndOfCandidates, Message};
+
+/// Runs one call until it is over, and tells the caller of its end unless the caller ended it.
+pub(super) async fn run(
+    config: Config,
+    line: Line,
+    voice: Voice,
+    mut inbox: mpsc::Receiver<Message>,
+) {
+    let (peer, mut events) = match Peer::new(config).await {
+        Ok(peer) => peer,
+        Err(error) => {
+            debug!(%error, "No peer for a test call");
+            return voice.end(&line, "failed-transport", None).await;
+        }
+    };
+    let mut call = Call {
+        peer,
+        audio: None,
+        video: None,
+        reflections: JoinSet::new(),
+        line,
+        voice,
+    };
+    let over = sleep_until(Instant::now() + LONGEST);
+    tokio::pin!(over);
+    let reason = loop {
+        let step = tokio::select! {
+            message = inbox.recv() => match message {
+                Some(message) => call.hear(message).await,
+                None => Step::Over(None),
+            },
+            event = events.recv() => match event {
+                Some(event) => call.happen(event).await,
+                None => Step::Over(Some("connectivity-error")),
+            },
+            () = &mut over => Step::Over(Some("success")),
+        };
+        if let Step::Over(reason) = step {
+            break reason;
+        }
+    };
+    call.reflections.abort_all();
+    call.peer.close().await;
+    if let Some(reason) = reason {
+        call.voice.end(&call.line, reason, None).await;
+    }
+}
+
+struct Call {
+    peer: Peer,
+    audio: Option<Arc<TrackLocalStaticRTP>>,
+    video: Option<Arc<TrackLocalStaticRTP>>,
+    reflections: JoinSet<()>,
+    line: Line,
+    voice: Voice,
+}
+
+/// Whether the call goes on; if not, what the caller is told.
+enum Step {
+    On,
+    Over(Option<&'static str>),
+}
+
+impl Call {
+    async fn hear(&mut self, message: Message) -> Step {
+        match message {
+            Message::Offer(offer) => match self.answer(offer).await {
+                Ok(answer) => {
+                    self.voice.tell(&self.line, Message::Answer(answer)).await;
+                    Step::On
+                }
+                Err(error) => {
+                    debug!(%error, "An offer that the test call cannot take");
+                    Step::Over(Some("failed-application"))
+                }
+            },
+            Message::Candidates(candidates, _) => {
+                for candidate in candidates {
+                    if let Err(error) = self.peer.add_candidate(candidate).await {
+                        // One that cannot be used is not the only one.
+                        debug!(%error, "A candidate was passed over");
+                    }
+                }
+                Step::On
+            }
+            Message::End(_) => Step::Over(None),
+            Message::Propose(_)
+            | Message::Ringing
+            | Message::Proceed
+            | Message::Answer(_)
+            | Message::Info(_) => Step::On,
+        }
+    }
+
+    async fn answer(&mut self, offer: String) -> webrtc::error::Result<String> {
+        let has = |media: &str| offer.lines().any(|line| line.starts_with(media));
+        if self.audio.is_none() && has("m=audio ") {
+            let ssrc = rand::rng().random();
+            self.audio = Some(self.peer.add_track(MediaKind::Audio, ssrc).await?);
+        }
+        if self.video.is_none() && has("m=video ") {
+            let ssrc = rand::rng().random();
+            self.video = Some(self.peer.add_track(MediaKind::Video, ssrc).await?);
+        }
+        self.peer.answer(offer).await
+    }
+
+    async fn happen(&mut self, event: Event) -> Step {
+        match event {
+            Event::Candidate(candidate) => {
+                let message = Message::Candidates(vec![candidate], Vec::new());
+                self.voice.tell(&self.line, message).await;
+            }
+            Event::EndOfCandidates => {
+                let end = EndOfCandidates::default();
+                let message = Message::Candidates(Vec::new(), vec![end]);
+                self.voice.tell(&self.line, message).await;
+            }
+            Event::Connected => {}
+            Event::Failed => return Step::Over(Some("connectivity-error")),
+            Event::Track(track) => {
+                let back = match track.kind().await {
+                    MediaKind::Video => &self.video,
+                    _ => &self.audio,
+                };
+                if let Some(back) = back
+                    && self.reflections.len() < MAX_REFLECTIONS
+                {
+                    self.reflections
+                        .spawn(reflect_track(track, Arc::clone(back)));
+                }
+            }
+            Event::Channel(channel) => {
+                if self.reflections.len() < MAX_REFLECTIONS {
+                    self.reflections.spawn(reflect_channel(channel));
+                }
+            }
+        }
+        Step::On
+    }
+}
+
+/// A test call ends by itself.
+const LONGEST: Duration = Duration::from_mins(1);
+/// Tracks and data channels of one call that are given back.
+const MAX_REFLECTIONS: usize = 16;

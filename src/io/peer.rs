@@ -1,0 +1,248 @@
+//! A WebRTC peer in this process, for the test call and for `campana doctor`.
+//!
+//! The crate `webrtc` does the work. It takes Opus and VP8, which every WebRTC client speaks
+//! (RFC 7874 §3, RFC 7742 §5), and nothing else: what it sends is what somebody sent it, or a
+//! pattern, and needs no encoder.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use rtc::media_stream::MediaStreamTrack;
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters,
+    RTCRtpEncodingParameters, RtpCodecKind,
+};
+use tokio::sync::mpsc;
+use webrtc::data_channel::DataChannel;
+use webrtc::error::Result;
+use webrtc::media_stream::track_local::TrackLocal;
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+use webrtc::media_stream::track_remote::TrackRemote;
+use webrtc::peer_connection::{
+    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler,
+    RTCConfigurationBuilder, RTCIceCandidateInit, RTCIceGatheringState, RTCIceServer,
+    RTCIceTransportPolicy, RTCPeerConnectionIceEvent, RTCPeerConnectionState,
+    RTCSessionDescription, Registry, register_default_interceptors,
+};
+
+use crate::web::Candidate;
+
+pub(crate) use rtc::rtp_transceiver::rtp_sender::RtpCodecKind as MediaKind;
+
+/// What a peer is made with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Config {
+    /// Where it binds its sockets, on any port. An unspecified address is every interface but
+    /// loopback.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// STUN and TURN servers.
+    pub(crate) servers: Vec<RTCIceServer>,
+    /// Whether only relayed candidates are used.
+    pub(crate) relay_only: bool,
+}
+
+/// What happens at a peer.
+pub(crate) enum Event {
+    /// A candidate of its own.
+    Candidate(Candidate),
+    /// There are no more.
+    EndOfCandidates,
+    /// Media can flow.
+    Connected,
+    /// It cannot, or no longer.
+    Failed,
+    /// The other side sends media.
+    Track(Arc<dyn TrackRemote>),
+    /// The other side opened a data channel.
+    Channel(Arc<dyn DataChannel>),
+}
+
+/// A peer, which ends when it is closed or dropped.
+pub(crate) struct Peer {
+    connection: Arc<dyn PeerConnection>,
+}
+
+impl Peer {
+    /// A peer that tells what happens to it.
+    ///
+    /// # Errors
+    /// A socket cannot be bound.
+    pub(crate) async fn new(config: Config) -> Result<(Self, mpsc::Receiver<Event>)> {
+        let mut media = MediaEngine::default();
+        media.register_codec(opus(), RtpCodecKind::Audio)?;
+        media.register_codec(vp8(), RtpCodecKind::Video)?;
+        let interceptors = register_default_interceptors(Registry::new(), &mut media)?;
+        let policy = if config.relay_only {
+            RTCIceTransportPolicy::Relay
+        } else {
+            RTCIceTransportPolicy::All
+        };
+        let configuration = RTCConfigurationBuilder::new()
+            .with_ice_servers(config.servers)
+            .with_ice_transport_policy(policy)
+            .build();
+        let (events, receiver) = mpsc::channel(EVENTS);
+        let addresses = config.addresses.iter();
+        let addresses = addresses
+            .map(|address| SocketAddr::new(*address, 0))
+            .collect();
+        let connection = PeerConnectionBuilder::new()
+            .with_configuration(configuration)
+            .with_media_engine(media)
+            .with_interceptor_registry(interceptors)
+            .with_handler(Arc::new(Handler { events }))
+            .with_udp_addrs(addresses)
+            .with_data_channel_send_buffer_limit(MAX_BUFFERED)
+            .build()
+            .await?;
+        let connection: Arc<dyn PeerConnection> = Arc::new(connection);
+        Ok((Self { connection }, receiver))
+    }
+
+    /// Adds a track to send on, with this synchronization source.
+    pub(crate) async fn add_track(
+        &self,
+        kind: RtpCodecKind,
+        ssrc: u32,
+    ) -> Result<Arc<TrackLocalStaticRTP>> {
+        let codec = match kind {
+            RtpCodecKind::Video => vp8().rtp_codec,
+            _ => opus().rtp_codec,
+        };
+        let track = Arc::new(TrackLocalStaticRTP::new(MediaStreamTrack::new(
+            "campana".to_owned(),
+            kind.to_string(),
+            kind.to_string(),
+            kind,
+            vec![RTCRtpEncodingParameters {
+                rtp_coding_parameters: RTCRtpCodingParameters {
+                    ssrc: Some(ssrc),
+                    ..Default::default()
+                },
+                codec,
+                ..Default::default()
+            }],
+        )));
+        let local: Arc<dyn TrackLocal> = track.clone();
+        self.connection.add_track(local).await?;
+        Ok(track)
+    }
+
+    /// The answer to an offer.
+    pub(crate) async fn answer(&self, offer: String) -> Result<String> {
+        let offer = RTCSessionDescription::offer(offer)?;
+        self.connection.set_remote_description(offer).await?;
+        let answer = self.connection.create_answer(None).await?;
+        let sdp = answer.sdp.clone();
+        self.connection.set_local_description(answer).await?;
+        Ok(sdp)
+    }
+
+    /// A candidate of the other side.
+    pub(crate) async fn add_candidate(&self, candidate: Candidate) -> Result<()> {
+        let candidate = RTCIceCandidateInit {
+            candidate: candidate.candidate,
+            sdp_mid: candidate.mid,
+            sdp_mline_index: candidate.index,
+            username_fragment: candidate.ufrag,
+            url: None,
+        };
+        self.connection.add_ice_candidate(candidate).await
+    }
+
+    /// Ends it.
+    pub(crate) async fn close(&self) {
+        // Nobody is left to be told of an error.
+        self.connection.close().await.ok();
+    }
+}
+
+struct Handler {
+    events: mpsc::Sender<Event>,
+}
+
+impl Handler {
+    /// Whoever made the peer may have dropped it.
+    async fn tell(&self, event: Event) {
+        self.events.send(event).await.ok();
+    }
+}
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
+        let Ok(candidate) = event.candidate.to_json() else {
+            return;
+        };
+        let candidate = Candidate {
+            mid: candidate.sdp_mid,
+            index: candidate.sdp_mline_index,
+            ufrag: candidate.username_fragment,
+            candidate: candidate.candidate,
+        };
+        self.tell(Event::Candidate(candidate)).await;
+    }
+
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        if state == RTCIceGatheringState::Complete {
+            self.tell(Event::EndOfCandidates).await;
+        }
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        match state {
+            RTCPeerConnectionState::Connected => self.tell(Event::Connected).await,
+            RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed => {
+                self.tell(Event::Failed).await;
+            }
+            _ => {}
+        }
+    }
+
+    async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
+        self.tell(Event::Channel(channel)).await;
+    }
+
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        self.tell(Event::Track(track)).await;
+    }
+}
+
+fn opus() -> RTCRtpCodecParameters {
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: "audio/opus".to_owned(),
+            clock_rate: 48_000,
+            channels: 2,
+            sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
+            rtcp_feedback: Vec::new(),
+        },
+        payload_type: 111,
+    }
+}
+
+fn vp8() -> RTCRtpCodecParameters {
+    let feedback = |typ: &str, parameter: &str| RTCPFeedback {
+        typ: typ.to_owned(),
+        parameter: parameter.to_owned(),
+    };
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: "video/VP8".to_owned(),
+            clock_rate: 90_000,
+            channels: 0,
+            sdp_fmtp_line: String::new(),
+            rtcp_feedback: vec![
+                feedback("ccm", "fir"),
+                feedback("nack", ""),
+                feedback("nack", "pli"),
+            ],
+        },
+        payload_type: 96,
+    }
+}
+
+/// Events of one peer that wait to be heard.
+const EVENTS: usize = 64;
+/// Bytes that wait in one data channel.
+const MAX_BUFFERED: usize = 1 << 20;
