@@ -18,6 +18,7 @@ mod peers;
 mod people;
 mod recent;
 mod records;
+mod software;
 mod waking;
 
 use std::collections::{HashMap, HashSet, VecDeque};

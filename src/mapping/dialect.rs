@@ -53,7 +53,7 @@ pub struct Dialect {
 }
 
 impl Dialect {
-    /// The XEPs to the letter, with everything kept; for Campana itself and for unknown clients.
+    /// The XEPs to the letter, with everything kept; for Campana itself.
     pub const STRICT: Self = Self {
         name: "strict",
         extension: true,
@@ -76,6 +76,14 @@ impl Dialect {
         streams: false,
         writes_unmirrored: false,
         reads_unmirrored: false,
+    };
+
+    /// A client of which nothing is known. It may be one that takes only one content at a time, and
+    /// nobody minds that.
+    pub const UNKNOWN: Self = Self {
+        name: "unknown",
+        one_content: true,
+        ..Self::STRICT
     };
 
     /// What holds for every client that is known by name.
@@ -146,8 +154,9 @@ impl Dialect {
     };
 
     /// All of them.
-    pub const ALL: [&'static Self; 7] = [
+    pub const ALL: [&'static Self; 8] = [
         &Self::STRICT,
+        &Self::UNKNOWN,
         &Self::CONVERSATIONS,
         &Self::DINO,
         &Self::MOVIM,
@@ -181,19 +190,19 @@ impl Dialect {
             .find(|dialect| dialect.name.eq_ignore_ascii_case(name))
     }
 
-    /// The dialect of a client that calls itself so in disco#info or XEP-0092; strict when it is
-    /// not known.
+    /// The dialect of a client that calls itself so in disco#info or XEP-0092.
     pub fn of_client(software: &str) -> &'static Self {
         let software = software.to_ascii_lowercase();
         CLIENTS
             .iter()
             .find(|(prefix, _)| software.starts_with(prefix))
-            .map_or(&Self::STRICT, |(_, dialect)| dialect)
+            .map_or(&Self::UNKNOWN, |(_, dialect)| dialect)
     }
 }
 
 /// How clients' names begin.
 const CLIENTS: &[(&str, &Dialect)] = &[
+    ("campana", &Dialect::STRICT),
     ("conversations", &Dialect::CONVERSATIONS),
     ("cheogram", &Dialect::CONVERSATIONS),
     ("quicksy", &Dialect::CONVERSATIONS),

@@ -82,6 +82,18 @@ impl Jingle {
         }
     }
 
+    /// It became known how the client speaks.
+    pub(in super::super) fn set_dialect(&mut self, dialect: &'static Dialect) {
+        self.dialect = dialect;
+        if let State::Called(session)
+        | State::Calling(session)
+        | State::Completing(session)
+        | State::Active(session) = &mut self.state
+        {
+            session.set_dialect(dialect);
+        }
+    }
+
     fn new(sid: Sid, dialect: &'static Dialect, state: State, announced: bool) -> Self {
         Self {
             sid,

@@ -364,6 +364,11 @@ impl Session {
         self.dialect
     }
 
+    /// Sets how the peer speaks, once it is known. What was said before stands.
+    pub fn set_dialect(&mut self, dialect: &'static Dialect) {
+        self.dialect = dialect;
+    }
+
     /// The kinds of media of the session: `audio`, `video`, each once.
     pub fn media(&self) -> Vec<String> {
         let mut kinds: Vec<String> = Vec::new();
