@@ -1,6 +1,6 @@
 //! How clients differ in what they say and understand.
 
-use crate::jingle::Role;
+use crate::jingle::{Reason, Role};
 
 /// The rules for one client. A dialect changes how a thing is said, never what is meant.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub struct Dialect {
     pub gathering_complete: bool,
     /// Name stream and track in an element of stanza's own, too.
     pub streams: bool,
+    /// Shows every reason of XEP-0166 §7.4 that it does not know as a lost connection.
+    pub few_reasons: bool,
     /// As responder it writes `senders` as if it were the initiator.
     pub writes_unmirrored: bool,
     /// As initiator it reads a responder's `senders` as if they were an initiator's.
@@ -74,6 +76,7 @@ impl Dialect {
         restarts_by_candidates: false,
         gathering_complete: false,
         streams: false,
+        few_reasons: false,
         writes_unmirrored: false,
         reads_unmirrored: false,
     };
@@ -107,6 +110,7 @@ impl Dialect {
         removes: false,
         own_senders_only: true,
         restarts_by_candidates: true,
+        few_reasons: true,
         ..Self::CLIENT
     };
 
@@ -180,6 +184,35 @@ impl Dialect {
             Role::Initiator
         } else {
             owner
+        }
+    }
+
+    /// A reason in the words that the client understands, as near as they come.
+    #[must_use]
+    pub fn reason(&self, reason: Reason) -> Reason {
+        if !self.few_reasons {
+            return reason;
+        }
+        match reason {
+            Reason::AlternativeSession => Reason::Success,
+            Reason::Expired => Reason::Timeout,
+            Reason::GeneralError | Reason::IncompatibleParameters | Reason::MediaError => {
+                Reason::FailedApplication
+            }
+            // It is one.
+            Reason::ConnectivityError
+            | Reason::FailedTransport
+            | Reason::Gone
+            // These it knows.
+            | Reason::Busy
+            | Reason::Cancel
+            | Reason::Decline
+            | Reason::FailedApplication
+            | Reason::SecurityError
+            | Reason::Success
+            | Reason::Timeout
+            | Reason::UnsupportedApplications
+            | Reason::UnsupportedTransports => reason,
         }
     }
 

@@ -23,7 +23,8 @@ export function dinoWorld({ camera = false, carry = false } = {}) {
     both.romeo = romeo;
     both.address = carry ? juliet.jid : world.addressOf(juliet);
     both.anotherTab = () => world.page(juliet, { tone: PAGE_TONE, carry });
-    await world.server.addContact(romeo.jid.split('@')[0], both.address);
+    if (carry) await world.befriend(juliet, romeo);
+    else await world.server.addContact(romeo.jid.split('@')[0], both.address);
     both.page = await world.page(juliet, { tone: PAGE_TONE, carry });
     both.dino = await startDino({
       dir: path.join(world.dir, 'dino'), server: world.server, person: romeo, contacts: [both.address],

@@ -71,6 +71,8 @@ pub struct Session {
     unwanted: u32,
     /// The peer was told of credentials that the browser does not use.
     stale: bool,
+    /// Whether the peer is known to restart ICE, or not known to refuse.
+    restarts: bool,
 }
 
 /// A change that is not agreed on yet.
@@ -214,6 +216,7 @@ impl Session {
             generation: 0,
             unwanted: 0,
             stale: false,
+            restarts: true,
         }
     }
 
