@@ -22,7 +22,7 @@ interop: release tests/interop/node_modules/.stamp
 # Calls with Dino, a real IM client; it wants a desktop's worth of packages.
 interop-dino:
 	tests/interop/setup.sh dino
-	$(MAKE) --no-print-directory interop FILES="dino_audio.mjs dino_video.mjs"
+	$(MAKE) --no-print-directory interop FILES="dino_audio.mjs dino_video.mjs dino_carried.mjs"
 
 release: web
 	cargo build --locked --release

@@ -124,6 +124,8 @@ struct Play {
     /// Everything that the gateway sent.
     emitted: Vec<String>,
     couriers: Couriers,
+    /// What clients call themselves when they are asked.
+    software: HashMap<String, String>,
     /// What is kept over a restart.
     kept: HashMap<Key, Record>,
     config: Config,
@@ -153,6 +155,7 @@ impl Play {
             dropped: Vec::new(),
             emitted: Vec::new(),
             couriers: Couriers::default(),
+            software: HashMap::new(),
         };
         play.drain();
         play
@@ -196,6 +199,9 @@ impl Play {
                 for stanza in self.couriers.hand_in(stanza, false) {
                     self.hear(stanza);
                 }
+            }
+            [who, "is", name] => {
+                self.software.insert((*who).to_owned(), (*name).to_owned());
             }
             [who, "carries"] => self.couriers.devices.push((*who).to_owned()),
             [who, "hands", "in:"] => {
@@ -381,6 +387,20 @@ impl Play {
             domain == "call.example.org" || self.couriers.devices.contains(&from),
             "a foreign sender: {stanza:?}"
         );
+        if asks_for_software(root) {
+            let answer = match self.software.get(&to) {
+                Some(name) => format!(
+                    "type='result'><query xmlns='{NS_INFO}'><identity category='client' type='pc' \
+                     name='{name}'/></query>"
+                ),
+                None => "type='error'><error type='cancel'><service-unavailable \
+                         xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+                    .to_owned(),
+            };
+            let reply = format!("<iq from='{to}' to='{from}' id='{id}' {answer}</iq>");
+            let reply = Document::parse(reply.as_bytes(), NS_COMPONENT, &Limits::default());
+            return self.gateway.handle_stanza(self.now, reply.unwrap());
+        }
         let is_request = root.name() == "iq" && attr("type") == "set";
         if is_request && !self.silent.contains(&to) {
             let reply = format!("<iq type='result' from='{to}' to='{from}' id='{id}'/>");
@@ -573,6 +593,16 @@ fn value_matches(
         Err(format!("{actual:?} is not {wanted:?}"))
     }
 }
+
+/// Whether a client is asked what software it is, and not what stands behind its caps.
+fn asks_for_software(stanza: Element<'_>) -> bool {
+    stanza
+        .child("query", NS_INFO)
+        .is_some_and(|query| query.attr("node").is_none())
+        && stanza.attr("type") == Some("get")
+}
+
+const NS_INFO: &str = "http://jabber.org/protocol/disco#info";
 
 fn is_acknowledgement(stanza: &Document) -> bool {
     let root = stanza.root();

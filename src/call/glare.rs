@@ -66,6 +66,12 @@ impl Calls {
             .find(|id| self.calls.get(id).is_some_and(|call| call.established))
     }
 
+    /// Whether a call joins the two whom something is said between.
+    #[must_use]
+    pub fn is_party(&self, between: Between<'_>) -> bool {
+        !self.joining(between).is_empty()
+    }
+
     /// The calls between the two whom something is said between.
     fn joining(&self, between: Between<'_>) -> Vec<CallId> {
         let from = between.from.to_bare();

@@ -15,7 +15,7 @@ use super::timer::Timer;
 use super::{Between, CallId, Calls, Carrier, Context, Devices, Request, What};
 use crate::jingle::message::{Ending as MessageEnding, Message, Step};
 use crate::jingle::{Action, Jingle, Reason, Sid, Transport};
-use crate::mapping::Session;
+use crate::mapping::{Dialect, Session};
 use crate::stanza::{ErrorKind, StanzaError};
 use crate::web::{self, Media};
 
@@ -319,6 +319,30 @@ impl Calls {
         };
         if let (Some(&id), Step::Propose(_)) = (self.by_parties.get(&parties), &message.step) {
             self.with(id, cx, |call, cx| call.bounced(cx.out));
+        }
+    }
+
+    /// It became known how a client speaks, whose calls `through` carries if that is a device.
+    pub fn handle_dialect(
+        &mut self,
+        client: &FullJid,
+        through: Option<&FullJid>,
+        dialect: &'static Dialect,
+    ) {
+        let calls = match through {
+            Some(device) => self.carried_by(device),
+            None => self.by_device.get(client).cloned().unwrap_or_default(),
+        };
+        for id in calls {
+            let Some(call) = self.calls.get_mut(&id) else {
+                continue;
+            };
+            let legs = call.legs.iter_mut().flatten();
+            for leg in legs.filter(|leg| leg.line.peer == *client) {
+                if let Kind::Jingle(jingle) = &mut leg.kind {
+                    jingle.set_dialect(dialect);
+                }
+            }
         }
     }
 

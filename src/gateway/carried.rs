@@ -109,7 +109,9 @@ impl Gateway {
             through: Some(device),
         };
         let (calls, mut cx) = self.calls();
-        calls.handle_jingle(between, &payload, &mut cx)
+        let result = calls.handle_jingle(between, &payload, &mut cx);
+        self.meet(between);
+        result
     }
 
     fn carried_message(&mut self, now: Instant, device: &FullJid, carried: &Carried<'_>) {
@@ -164,6 +166,7 @@ impl Gateway {
         };
         let (calls, mut cx) = self.calls();
         calls.handle_message(between, &message, held_back, &mut cx);
+        self.meet(between);
     }
 
     /// For how long servers held a stanza back; for ever where a stamp says nothing.

@@ -6,6 +6,7 @@ use jid::{BareJid, FullJid};
 use super::Limits;
 use super::outbox::{Outbox, Purpose};
 use super::records::{Change, Key, Record};
+use super::software::Software;
 use crate::call::{Devices, Directory};
 use crate::disco::{self, Abilities, Cache, Caps};
 use crate::mapping::Dialect;
@@ -28,6 +29,8 @@ pub(super) struct Clients {
     shared: HashSet<Arc<Caps>>,
     /// How many of them there are when the unused are dropped next.
     sweep_at: usize,
+    /// Of those who show us no presence.
+    pub(super) software: Software,
 }
 
 impl Clients {
@@ -40,6 +43,7 @@ impl Clients {
             asking: HashMap::new(),
             shared: HashSet::new(),
             sweep_at: MIN_SWEEP,
+            software: Software::default(),
         }
     }
 
@@ -230,13 +234,15 @@ impl Directory for Clients {
 
     fn dialect(&self, jid: &FullJid) -> &'static Dialect {
         let reach = self.registry.reach(&jid.to_bare());
-        let name = reach
+        let by_caps = reach
             .clients
             .iter()
             .find(|(own, _)| own == jid)
             .and_then(|(jid, client)| self.abilities(jid, client))
-            .map_or("", |abilities| abilities.name.as_str());
-        Dialect::of_client(name)
+            .map(|abilities| Dialect::of_client(&abilities.name));
+        by_caps
+            .or_else(|| self.software.dialect(jid))
+            .unwrap_or(&Dialect::UNKNOWN)
     }
 
     fn bundles_all(&self, device: &FullJid) -> bool {

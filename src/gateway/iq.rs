@@ -279,7 +279,9 @@ impl Gateway {
             through: None,
         };
         let (calls, mut cx) = self.calls();
-        calls.handle_jingle(between, &payload, &mut cx)
+        let result = calls.handle_jingle(between, &payload, &mut cx);
+        self.meet(between);
+        result
     }
 
     fn session(
@@ -352,6 +354,9 @@ impl Gateway {
                 let lang = inbound.document.root().lang();
                 self.learned(&jid, &caps, query.map(|query| (query, lang)));
             }
+            Purpose::Software(client, through) => {
+                self.met(&client, through.as_ref(), payload);
+            }
             Purpose::Roster(person) => self.roster_known(now, &person, payload),
             Purpose::Device(jid) => {
                 if failure.is_some_and(|failure| is_gone(&failure)) {
@@ -393,6 +398,7 @@ impl Gateway {
                 calls.handle_no_reply(request, &mut cx);
             }
             Purpose::Caps(jid, caps) => self.learned(&jid, &caps, None),
+            Purpose::Software(..) => {}
             Purpose::Roster(person) => self.roster_known(now, &person, None),
             Purpose::Device(jid) => self.device_silent(&jid),
             // Its server keeps the stream for a while; whether the device is gone shows later.

@@ -54,6 +54,7 @@ impl Gateway {
         };
         let (calls, mut cx) = self.calls();
         calls.handle_message(between, &message, Duration::ZERO, &mut cx);
+        self.meet(between);
     }
 
     /// XEP-0356 §4.1: a server tells what it lets us do for its own people.

@@ -19,6 +19,7 @@ mod peers;
 mod people;
 mod recent;
 mod records;
+mod software;
 mod waking;
 
 use std::collections::{HashMap, HashSet, VecDeque};

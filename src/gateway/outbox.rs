@@ -45,6 +45,8 @@ pub(super) enum Purpose {
     Caps(FullJid, Arc<Caps>),
     /// A person's roster.
     Roster(BareJid),
+    /// What software a client is, and the device that carries its call.
+    Software(FullJid, Option<FullJid>),
     /// Whether a browser app is still there.
     Device(FullJid),
     /// News of those whom an app may call.

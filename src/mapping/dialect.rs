@@ -1,6 +1,6 @@
 //! How clients differ in what they say and understand.
 
-use crate::jingle::Role;
+use crate::jingle::{Reason, Role};
 
 /// The rules for one client. A dialect changes how a thing is said, never what is meant.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub struct Dialect {
     pub gathering_complete: bool,
     /// Name stream and track in an element of stanza's own, too.
     pub streams: bool,
+    /// Shows every reason of XEP-0166 §7.4 that it does not know as a lost connection.
+    pub few_reasons: bool,
     /// As responder it writes `senders` as if it were the initiator.
     pub writes_unmirrored: bool,
     /// As initiator it reads a responder's `senders` as if they were an initiator's.
@@ -53,7 +55,7 @@ pub struct Dialect {
 }
 
 impl Dialect {
-    /// The XEPs to the letter, with everything kept; for Campana itself and for unknown clients.
+    /// The XEPs to the letter, with everything kept; for Campana itself.
     pub const STRICT: Self = Self {
         name: "strict",
         extension: true,
@@ -74,8 +76,17 @@ impl Dialect {
         restarts_by_candidates: false,
         gathering_complete: false,
         streams: false,
+        few_reasons: false,
         writes_unmirrored: false,
         reads_unmirrored: false,
+    };
+
+    /// A client of which nothing is known. It may be one that takes only one content at a time, and
+    /// nobody minds that.
+    pub const UNKNOWN: Self = Self {
+        name: "unknown",
+        one_content: true,
+        ..Self::STRICT
     };
 
     /// What holds for every client that is known by name.
@@ -99,6 +110,7 @@ impl Dialect {
         removes: false,
         own_senders_only: true,
         restarts_by_candidates: true,
+        few_reasons: true,
         ..Self::CLIENT
     };
 
@@ -146,8 +158,9 @@ impl Dialect {
     };
 
     /// All of them.
-    pub const ALL: [&'static Self; 7] = [
+    pub const ALL: [&'static Self; 8] = [
         &Self::STRICT,
+        &Self::UNKNOWN,
         &Self::CONVERSATIONS,
         &Self::DINO,
         &Self::MOVIM,
@@ -174,6 +187,35 @@ impl Dialect {
         }
     }
 
+    /// A reason in the words that the client understands, as near as they come.
+    #[must_use]
+    pub fn reason(&self, reason: Reason) -> Reason {
+        if !self.few_reasons {
+            return reason;
+        }
+        match reason {
+            Reason::AlternativeSession => Reason::Success,
+            Reason::Expired => Reason::Timeout,
+            Reason::GeneralError | Reason::IncompatibleParameters | Reason::MediaError => {
+                Reason::FailedApplication
+            }
+            // It is one.
+            Reason::ConnectivityError
+            | Reason::FailedTransport
+            | Reason::Gone
+            // These it knows.
+            | Reason::Busy
+            | Reason::Cancel
+            | Reason::Decline
+            | Reason::FailedApplication
+            | Reason::SecurityError
+            | Reason::Success
+            | Reason::Timeout
+            | Reason::UnsupportedApplications
+            | Reason::UnsupportedTransports => reason,
+        }
+    }
+
     /// The dialect of this name.
     pub fn named(name: &str) -> Option<&'static Self> {
         Self::ALL
@@ -181,19 +223,19 @@ impl Dialect {
             .find(|dialect| dialect.name.eq_ignore_ascii_case(name))
     }
 
-    /// The dialect of a client that calls itself so in disco#info or XEP-0092; strict when it is
-    /// not known.
+    /// The dialect of a client that calls itself so in disco#info or XEP-0092.
     pub fn of_client(software: &str) -> &'static Self {
         let software = software.to_ascii_lowercase();
         CLIENTS
             .iter()
             .find(|(prefix, _)| software.starts_with(prefix))
-            .map_or(&Self::STRICT, |(_, dialect)| dialect)
+            .map_or(&Self::UNKNOWN, |(_, dialect)| dialect)
     }
 }
 
 /// How clients' names begin.
 const CLIENTS: &[(&str, &Dialect)] = &[
+    ("campana", &Dialect::STRICT),
     ("conversations", &Dialect::CONVERSATIONS),
     ("cheogram", &Dialect::CONVERSATIONS),
     ("quicksy", &Dialect::CONVERSATIONS),

@@ -10,17 +10,22 @@ import { PAGE_TONE, PEER_TONE } from './expect.mjs';
 import { sleep, until } from './process.mjs';
 import { testWorld } from './world.mjs';
 
-/** A world for one test file in which Dino knows the page's gateway address. */
-export function dinoWorld({ camera = false } = {}) {
+/**
+ * A world for one test file in which Dino knows the page's gateway address, or, where it carries its
+ * calls, its person's own.
+ */
+export function dinoWorld({ camera = false, carry = false } = {}) {
   // `localhost` is resolved without asking: Dino would find no server there.
   const world = testWorld({ startServer: ({ dir }) => startEjabberd({ dir, host: 'im.test' }) });
   const both = new Both();
   world.before(async () => {
     const [juliet, romeo] = [await world.person('juliet'), await world.person('romeo')];
     both.romeo = romeo;
-    both.address = world.addressOf(juliet);
-    await world.server.addContact(romeo.jid.split('@')[0], both.address);
-    both.page = await world.page(juliet, { tone: PAGE_TONE });
+    both.address = carry ? juliet.jid : world.addressOf(juliet);
+    both.anotherTab = () => world.page(juliet, { tone: PAGE_TONE, carry });
+    if (carry) await world.befriend(juliet, romeo);
+    else await world.server.addContact(romeo.jid.split('@')[0], both.address);
+    both.page = await world.page(juliet, { tone: PAGE_TONE, carry });
     both.dino = await startDino({
       dir: path.join(world.dir, 'dino'), server: world.server, person: romeo, contacts: [both.address],
       tone: PEER_TONE, camera,
@@ -38,10 +43,12 @@ export function dinoWorld({ camera = false } = {}) {
 class Both {
   /** Who has Dino. */
   romeo;
-  /** The gateway address of the person at the page. */
+  /** Where Dino calls the person at the page. */
   address;
   page;
   dino;
+  /** Opens one more page of that person. */
+  anotherTab;
 
   /** Dino calls, and the page rings. */
   async dinoCalls(options) {

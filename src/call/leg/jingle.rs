@@ -82,6 +82,18 @@ impl Jingle {
         }
     }
 
+    /// It became known how the client speaks.
+    pub(in super::super) fn set_dialect(&mut self, dialect: &'static Dialect) {
+        self.dialect = dialect;
+        if let State::Called(session)
+        | State::Calling(session)
+        | State::Completing(session)
+        | State::Active(session) = &mut self.state
+        {
+            session.set_dialect(dialect);
+        }
+    }
+
     fn new(sid: Sid, dialect: &'static Dialect, state: State, announced: bool) -> Self {
         Self {
             sid,
@@ -168,7 +180,12 @@ impl Jingle {
                 }
                 _ => {}
             },
-            Signal::Void => {}
+            Signal::Void => {
+                if let State::Active(session) = &mut self.state {
+                    let change = session.refuse_later();
+                    return Ok(Events::of(change).send(line, out));
+                }
+            }
             Signal::Trickle(trickle) => self.trickle(line, trickle, out)?,
             Signal::Info(info) => {
                 if let Some(info) = self.info_of(info) {
@@ -202,7 +219,12 @@ impl Jingle {
             State::Proposed => self.message(line, Step::Reject(ending.element().into()), out),
             State::Called(_) | State::Calling(_) | State::Completing(_) | State::Active(_) => {
                 let mut terminate = Payload::new(Action::SessionTerminate, self.sid.clone());
-                terminate.reason = Some(ending.element());
+                let mut reason = ending.element();
+                reason.condition = self.dialect.reason(reason.condition);
+                if reason.condition != Reason::AlternativeSession {
+                    reason.alternative = None;
+                }
+                terminate.reason = Some(reason);
                 send(line, What::End, &terminate, out);
                 self.finish(line, ending, out);
             }

@@ -31,8 +31,8 @@ pub struct Receipt(pub(super) u32);
 /// Something for the browser.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ToBrowser {
-    /// Its own offer is void, for this reason: it has to roll back. With an offer behind this, it
-    /// does so by itself.
+    /// Its own offer is void, for this reason. An offer comes behind this, with which it rolls back
+    /// by itself.
     Void(Refusal),
     /// Its answer belongs into [`super::Session::answer_later`].
     Offer(sdp::Session),

@@ -162,6 +162,9 @@ impl Session {
         let names: Vec<Name> = sent.jingle.contents.iter().map(Name::of).collect();
         match sent.asked {
             Asked::Restart => {
+                if !crossed {
+                    self.restarts = false;
+                }
                 void.get_or_insert(Refusal::NotForPeer("restart ICE"));
             }
             Asked::Add => {
@@ -188,6 +191,7 @@ impl Session {
         if let Some(refusal) = void {
             change = Change::void(refusal);
             change.append(self.roll_back());
+            self.restate(&mut change);
         } else {
             self.finish_local(&mut change);
         }
@@ -233,6 +237,9 @@ impl Session {
         if !restarts.is_empty() {
             self.generation = self.generation.saturating_add(1);
             self.stale = false;
+            if !self.restarts {
+                return Err(Refusal::NotForPeer("restart ICE"));
+            }
             check_restart(self.dialect)?;
             let info = self.restart(&before, &mut own, &restarts, &now)?;
             requests.push((Asked::Restart, info));
@@ -452,6 +459,7 @@ impl Session {
                 change.append(Change::void(refusal));
                 self.withdraw(change);
                 self.next_in_queue(change);
+                self.restate(change);
             }
         }
     }

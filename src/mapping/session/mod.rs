@@ -71,6 +71,8 @@ pub struct Session {
     unwanted: u32,
     /// The peer was told of credentials that the browser does not use.
     stale: bool,
+    /// Whether the peer is known to restart ICE, or not known to refuse.
+    restarts: bool,
 }
 
 /// A change that is not agreed on yet.
@@ -214,6 +216,7 @@ impl Session {
             generation: 0,
             unwanted: 0,
             stale: false,
+            restarts: true,
         }
     }
 
@@ -362,6 +365,11 @@ impl Session {
     /// How the peer speaks.
     pub fn dialect(&self) -> &'static Dialect {
         self.dialect
+    }
+
+    /// Sets how the peer speaks, once it is known. What was said before stands.
+    pub fn set_dialect(&mut self, dialect: &'static Dialect) {
+        self.dialect = dialect;
     }
 
     /// The kinds of media of the session: `audio`, `video`, each once.

@@ -5,7 +5,7 @@ use crate::sdp::{self, Media};
 
 use super::agreed::{bundle, other_setup, regroup, restarted, setup, ufrag};
 use super::local::{Reply, direction_of};
-use super::{Change, Name, Pending, Section, Session, merge};
+use super::{Change, Name, Pending, Section, Session, ToBrowser, merge};
 use crate::mapping::to_jingle::push_down;
 use crate::mapping::{Kind, Refusal, Report, Trickle, Why, answer, browser, direction};
 
@@ -82,6 +82,61 @@ impl Session {
         let change = next.finish_remote(answer)?;
         *self = next;
         Ok(change)
+    }
+
+    /// The other side cannot do what the peer asks for: nothing changes, and the peer is told.
+    pub fn refuse_later(&mut self) -> Change {
+        let mut change = Change::default();
+        let own = match self.pending.take() {
+            Some(Pending::Remote(own)) => *own,
+            other => {
+                self.pending = other;
+                return change;
+            }
+        };
+        let adds = own.adds.iter().map(|(_, content)| Name::of(content));
+        let adds: Vec<_> = adds.collect();
+        for name in &adds {
+            self.parked.push(name.clone());
+        }
+        self.reject(adds, Reason::FailedApplication, &mut change);
+        let asked = self.sections.iter().zip(&own.sections);
+        let differ =
+            asked.filter(|(is, asked)| is.live && asked.live && is.senders != asked.senders);
+        let back: Vec<_> = differ
+            .map(|(is, _)| self.modification(&is.name, is.senders))
+            .collect();
+        for request in back {
+            self.say(request, &mut change);
+        }
+        self.next_in_queue(&mut change);
+        change
+    }
+
+    /// What is agreed on becomes an offer, since the browser's own came to nothing: with it, the
+    /// browser rolls back (RFC 9429 §4.1.10.2).
+    pub(super) fn restate(&mut self, change: &mut Change) {
+        let offers = |said: &ToBrowser| matches!(said, ToBrowser::Offer(_));
+        let (None, Some(peer)) = (&self.pending, self.peer.clone()) else {
+            return;
+        };
+        if change.browser.iter().any(offers) {
+            return;
+        }
+        let own = RemoteChange {
+            sections: self.sections.clone(),
+            peer,
+            adds: Vec::new(),
+            request: Jingle::new(Action::ContentModify, self.sid.clone()),
+            restart: false,
+            offer: None,
+            trickle: Vec::new(),
+        };
+        self.pending = Some(Pending::Remote(Box::new(own)));
+        // It was said before.
+        if self.give_offer(change).is_err() {
+            self.pending = None;
+        }
     }
 
     /// Candidates of the credentials in use, the most frequent stanza of all, change nothing.
