@@ -34,7 +34,11 @@ use std::time::Instant;
 
 #[test]
 fn random_calls() {
-    let number = |name: &str| std::env::var(name).ok().map(|own| own.parse::<u64>().unwrap());
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .map(|own| own.parse::<u64>().unwrap())
+    };
     let (seed, count) = (number("SEED"), number("COUNT"));
     if let (Some(seed), None) = (seed, count) {
         world::play(seed, true);
@@ -43,7 +47,8 @@ fn random_calls() {
     let first = seed.unwrap_or(1);
     // The optimised run is the one that counts; see the Makefile.
     let count = count.unwrap_or(if cfg!(debug_assertions) { 200 } else { 10_000 });
-    let workers = thread::available_parallelism().map_or(1, |own| u64::try_from(own.get()).unwrap());
+    let workers =
+        thread::available_parallelism().map_or(1, |own| u64::try_from(own.get()).unwrap());
     let workers = number("WORKERS").unwrap_or(workers);
     let (next, calls) = (AtomicU64::new(first), AtomicU64::new(0));
     let failed = Mutex::new(Vec::new());
@@ -83,7 +88,12 @@ fn random_calls() {
     failed.sort();
     let failed: Vec<_> = failed
         .into_iter()
-        .map(|(seed, text)| format!("SEED={seed}: {}", text.chars().take(300).collect::<String>()))
+        .map(|(seed, text)| {
+            format!(
+                "SEED={seed}: {}",
+                text.chars().take(300).collect::<String>()
+            )
+        })
         .collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }

@@ -344,6 +344,7 @@ impl Gateway {
                 self.learned(&jid, &caps, query.map(|query| (query, lang)));
             }
             Purpose::Roster(person) => self.roster_known(now, &person, payload),
+            Purpose::Blocks(person) => self.blocks_known(now, &person, payload),
             Purpose::Device(jid) => {
                 if failure.is_some_and(|failure| is_gone(&failure)) {
                     self.device_silent(&jid);
@@ -385,6 +386,7 @@ impl Gateway {
             }
             Purpose::Caps(jid, caps) => self.learned(&jid, &caps, None),
             Purpose::Roster(person) => self.roster_known(now, &person, None),
+            Purpose::Blocks(person) => self.blocks_known(now, &person, None),
             Purpose::Device(jid) => self.device_silent(&jid),
             // Its server keeps the stream for a while; whether the device is gone shows later.
             Purpose::Peers(device) => self.watches.acknowledged(now, &device),

@@ -42,6 +42,8 @@ pub(super) enum Purpose {
     Caps(FullJid, Arc<Caps>),
     /// A person's roster.
     Roster(BareJid),
+    /// Whom a person has blocked.
+    Blocks(BareJid),
     /// Whether a browser app is still there.
     Device(FullJid),
     /// News of those whom an app may call.

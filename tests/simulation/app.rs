@@ -116,7 +116,8 @@ impl App {
                     let call = self.call(from, State::Incoming, video);
                     self.calls.insert(sid.to_owned(), call);
                     self.signal(cx, shell, sid, "<ringing/>", Asked::Inform);
-                    cx.wakes.push((pause(cx.rng, 20_000), Wake::Decide(sid.to_owned())));
+                    cx.wakes
+                        .push((pause(cx.rng, 20_000), Wake::Decide(sid.to_owned())));
                     cx.wakes.push((RING, Wake::GiveUp(sid.to_owned())));
                     Ok(String::new())
                 }
@@ -139,7 +140,9 @@ impl App {
             };
             let event = match event.name() {
                 "end" => {
-                    let elsewhere = event.children().any(|own| own.name() == "answered-elsewhere");
+                    let elsewhere = event
+                        .children()
+                        .any(|own| own.name() == "answered-elsewhere");
                     let reason = event.attr("reason").unwrap_or("success");
                     let reason = if elsewhere { "elsewhere" } else { reason };
                     self.finish(shell, sid, reason, false);
@@ -172,7 +175,8 @@ impl App {
                     assert_ne!(call.state, State::Incoming, "an offer before the pick-up");
                     call.browser.take_offer(&text);
                     call.answering = true;
-                    cx.wakes.push((pause(cx.rng, 300), Wake::Answer(sid.to_owned())));
+                    cx.wakes
+                        .push((pause(cx.rng, 300), Wake::Answer(sid.to_owned())));
                 }
                 Event::Answer(text) => {
                     if !call.browser.has_offer_out() {
@@ -184,7 +188,8 @@ impl App {
                     call.state = State::Active;
                     call.tries = 0;
                     if call.dirty {
-                        cx.wakes.push((pause(cx.rng, 50), Wake::Negotiate(sid.to_owned())));
+                        cx.wakes
+                            .push((pause(cx.rng, 50), Wake::Negotiate(sid.to_owned())));
                     }
                 }
                 // One bad candidate is one path less.
@@ -242,7 +247,11 @@ impl App {
             Wake::Answer(sid) => self.answer(cx, shell, &sid),
             Wake::Negotiate(sid) => self.negotiate(cx, shell, &sid),
             Wake::GiveUp(sid) => {
-                if self.calls.get(&sid).is_some_and(|own| own.state != State::Active) {
+                if self
+                    .calls
+                    .get(&sid)
+                    .is_some_and(|own| own.state != State::Active)
+                {
                     self.hang_up(cx, shell, &sid, "timeout");
                 }
             }
@@ -299,7 +308,8 @@ impl App {
         self.describe(cx, shell, sid, "answer", &text, Asked::Describe);
         self.work(cx, sid);
         if self.calls.get(sid).is_some_and(|call| call.dirty) {
-            cx.wakes.push((pause(cx.rng, 50), Wake::Negotiate(sid.to_owned())));
+            cx.wakes
+                .push((pause(cx.rng, 50), Wake::Negotiate(sid.to_owned())));
         }
     }
 
@@ -396,7 +406,11 @@ impl App {
     }
 
     fn trickle(&mut self, cx: &mut Cx<'_>, shell: &mut Shell, sid: &str) {
-        let Some(trickle) = self.calls.get(sid).and_then(|call| call.browser.candidate()) else {
+        let Some(trickle) = self
+            .calls
+            .get(sid)
+            .and_then(|call| call.browser.candidate())
+        else {
             return;
         };
         let (mid, ufrag) = (trickle.mid.unwrap(), trickle.ufrag.unwrap_or_default());
@@ -406,7 +420,8 @@ impl App {
         } else {
             String::new()
         };
-        let said = format!("<candidate mid='{mid}' index='0' ufrag='{ufrag}'>{line}</candidate>{end}");
+        let said =
+            format!("<candidate mid='{mid}' index='0' ufrag='{ufrag}'>{line}</candidate>{end}");
         self.signal(cx, shell, sid, &said, Asked::Inform);
     }
 

@@ -27,7 +27,10 @@ pub(crate) fn when_settled(world: &World) {
             [one, other] => {
                 assert_ne!(one.person, other.person, "{sid}: with herself");
                 for own in [one, other] {
-                    let active = own.calls().iter().any(|(own, active)| own == sid && *active);
+                    let active = own
+                        .calls()
+                        .iter()
+                        .any(|(own, active)| own == sid && *active);
                     assert!(active, "{sid}: {} is not in it", own.jid);
                 }
                 in_step(sid, one, other);
@@ -107,14 +110,22 @@ impl View {
         let (local, remote) = (browser.local.as_ref(), browser.remote.as_ref());
         let (local, remote) = (local.unwrap(), remote.unwrap());
         let live = |own: &sdp::Session| -> Vec<_> {
-            own.media.iter().filter(|own| !own.is_rejected()).cloned().collect()
+            own.media
+                .iter()
+                .filter(|own| !own.is_rejected())
+                .cloned()
+                .collect()
         };
         let (local, remote) = (live(local), live(remote));
         let sections = local.iter().zip(&remote).map(|(own, theirs)| {
             let (own_way, their_way) = (direction(own), direction(theirs));
             let sends = sends(own_way) && receives(their_way);
             let receives = receives(own_way) && self::sends(their_way);
-            let senders = if outgoing { (sends, receives) } else { (receives, sends) };
+            let senders = if outgoing {
+                (sends, receives)
+            } else {
+                (receives, sends)
+            };
             (own.kind.as_str().to_owned(), senders)
         });
         let ufrags = |own: &[sdp::Media]| -> BTreeSet<String> {
@@ -129,10 +140,17 @@ impl View {
     }
 
     fn of_session(sid: &str, client: &Client, session: &Session) -> Self {
-        assert!(session.is_quiet(), "{sid} {}: {session:?}", client.habits.name);
+        assert!(
+            session.is_quiet(),
+            "{sid} {}: {session:?}",
+            client.habits.name
+        );
         let contents = session.contents.iter();
         Self {
-            sections: contents.clone().map(|own| (own.kind.clone(), own.senders)).collect(),
+            sections: contents
+                .clone()
+                .map(|own| (own.kind.clone(), own.senders))
+                .collect(),
             own: contents.clone().map(|own| own.own.clone()).collect(),
             theirs: contents.map(|own| own.theirs.clone()).collect(),
         }

@@ -8,9 +8,7 @@ use campana::xml::Element;
 use rand::RngExt;
 
 use super::app::{CONNECT, RING};
-use super::device::{
-    Asked, Cx, NOT_FOUND, NS_JMI, OUT_OF_ORDER, Shell, TIE_BREAK, Wake, pause,
-};
+use super::device::{Asked, Cx, NOT_FOUND, NS_JMI, OUT_OF_ORDER, Shell, TIE_BREAK, Wake, pause};
 
 /// How a client differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,7 +228,15 @@ impl Client {
         let contents = self.sessions[sid].contents.clone();
         let body = self.describe(sid, &contents, "actpass", false);
         let initiator = format!(" initiator='{}'", self.jid);
-        self.jingle(cx, shell, sid, "session-initiate", &initiator, &body, Asked::Begin);
+        self.jingle(
+            cx,
+            shell,
+            sid,
+            "session-initiate",
+            &initiator,
+            &body,
+            Asked::Begin,
+        );
         for _ in 0..cx.rng.random_range(0..3) {
             self.trickle(cx, shell, sid);
         }
@@ -278,9 +284,16 @@ impl Client {
         assert_eq!(payload.name(), "jingle", "{payload:?}");
         let sid = payload.attr("sid").unwrap();
         let action = payload.attr("action").unwrap();
-        let contents: Vec<_> = payload.children().filter(|own| own.name() == "content").collect();
+        let contents: Vec<_> = payload
+            .children()
+            .filter(|own| own.name() == "content")
+            .collect();
         if self.habits.one_content && action != "session-initiate" {
-            assert!(contents.len() < 2, "{action} with {} contents", contents.len());
+            assert!(
+                contents.len() < 2,
+                "{action} with {} contents",
+                contents.len()
+            );
         }
         if action == "session-initiate" {
             return self.initiated(cx, shell, from, payload, &contents);
@@ -331,9 +344,15 @@ impl Client {
             }
             "content-modify" => self.modifies(cx, shell, sid, &contents),
             "content-remove" => {
-                assert!(self.habits.removes, "{} ends the call over it", self.habits.name);
+                assert!(
+                    self.habits.removes,
+                    "{} ends the call over it",
+                    self.habits.name
+                );
                 session.contents.retain(|own| {
-                    !contents.iter().any(|gone| gone.attr("name") == Some(&own.name))
+                    !contents
+                        .iter()
+                        .any(|gone| gone.attr("name") == Some(&own.name))
                 });
                 if session.contents.is_empty() {
                     self.hang_up(cx, shell, sid, "success");
@@ -381,11 +400,13 @@ impl Client {
             self.sessions.get_mut(sid).unwrap().contents.push(content);
         }
         if announced {
-            cx.wakes.push((pause(cx.rng, 500), Wake::Answer(sid.to_owned())));
+            cx.wakes
+                .push((pause(cx.rng, 500), Wake::Answer(sid.to_owned())));
         } else {
             let info = "<ringing xmlns='urn:xmpp:jingle:apps:rtp:info:1'/>";
             self.jingle(cx, _shell, sid, "session-info", "", info, Asked::Inform);
-            cx.wakes.push((pause(cx.rng, 20_000), Wake::Decide(sid.to_owned())));
+            cx.wakes
+                .push((pause(cx.rng, 20_000), Wake::Decide(sid.to_owned())));
         }
         cx.wakes.push((RING, Wake::GiveUp(sid.to_owned())));
         Ok(String::new())
@@ -396,7 +417,9 @@ impl Client {
         let session = &self.sessions[sid];
         let initiators = content.attr("creator") != Some("responder");
         let description = content.children().find(|own| own.name() == "description");
-        let kind = description.and_then(|own| own.attr("media")).unwrap_or("audio");
+        let kind = description
+            .and_then(|own| own.attr("media"))
+            .unwrap_or("audio");
         let senders = self
             .habits
             .read(content.attr("senders").unwrap_or("both"), session.initiator);
@@ -417,7 +440,15 @@ impl Client {
         let contents = session.contents.clone();
         let body = self.describe(sid, &contents, "active", true);
         let responder = format!(" responder='{}'", self.jid);
-        self.jingle(cx, shell, sid, "session-accept", &responder, &body, Asked::Describe);
+        self.jingle(
+            cx,
+            shell,
+            sid,
+            "session-accept",
+            &responder,
+            &body,
+            Asked::Describe,
+        );
         for _ in 0..cx.rng.random_range(0..3) {
             self.trickle(cx, shell, sid);
         }
@@ -437,13 +468,20 @@ impl Client {
             return Err(OUT_OF_ORDER.to_owned());
         }
         if habits.name == "Conversations" {
-            assert_eq!(contents.len(), session.contents.len(), "all that was offered");
+            assert_eq!(
+                contents.len(),
+                session.contents.len(),
+                "all that was offered"
+            );
         }
         session.grouped &= payload.children().any(|own| own.name() == "group");
         session.state = State::Active;
         let initiator = session.initiator;
         session.contents.retain_mut(|own| {
-            let Some(answer) = contents.iter().find(|it| it.attr("name") == Some(&own.name)) else {
+            let Some(answer) = contents
+                .iter()
+                .find(|it| it.attr("name") == Some(&own.name))
+            else {
                 return false;
             };
             own.theirs = ufrag(*answer).unwrap_or_default();
@@ -621,7 +659,11 @@ impl Client {
                 names += 1;
                 write!(own.own, "n{names}").unwrap();
             }
-            let candidate = if candidates { candidate(generation) } else { String::new() };
+            let candidate = if candidates {
+                candidate(generation)
+            } else {
+                String::new()
+            };
             write!(
                 body,
                 "<content {}><transport xmlns='urn:xmpp:jingle:transports:ice-udp:1' ufrag='{}' pwd='{PWD}'>{candidate}</transport></content>",
@@ -677,7 +719,8 @@ impl Client {
                 if self.habits.rings {
                     self.message(cx, sid, from, "ringing", "");
                 }
-                cx.wakes.push((pause(cx.rng, 20_000), Wake::Decide(sid.to_owned())));
+                cx.wakes
+                    .push((pause(cx.rng, 20_000), Wake::Decide(sid.to_owned())));
                 cx.wakes.push((RING, Wake::GiveUp(sid.to_owned())));
             }
             // Another device of ours has taken it.
@@ -766,7 +809,11 @@ impl Client {
             Wake::Decide(sid) => self.decide(cx, shell, &sid),
             Wake::Answer(sid) => self.accept(cx, shell, &sid),
             Wake::GiveUp(sid) => {
-                if self.sessions.get(&sid).is_some_and(|own| own.state != State::Active) {
+                if self
+                    .sessions
+                    .get(&sid)
+                    .is_some_and(|own| own.state != State::Active)
+                {
                     self.hang_up(cx, shell, &sid, "timeout");
                 }
             }
@@ -842,7 +889,11 @@ impl Client {
                     return;
                 }
                 let own = &mut session.contents[pick];
-                if session.modifying.iter().any(|(_, name, _)| *name == own.name) {
+                if session
+                    .modifying
+                    .iter()
+                    .any(|(_, name, _)| *name == own.name)
+                {
                     return;
                 }
                 let before = own.senders;
@@ -852,7 +903,11 @@ impl Client {
                 } else {
                     cx.rng.random_bool(0.5)
                 };
-                own.senders = if initiator { (sends, receives) } else { (receives, sends) };
+                own.senders = if initiator {
+                    (sends, receives)
+                } else {
+                    (receives, sends)
+                };
                 let name = own.name.clone();
                 let senders = habits.write(own.senders, initiator);
                 let body = format!("<content {} senders='{senders}'/>", own.names());
@@ -1039,7 +1094,9 @@ impl Session {
 
     fn credentials(&self) -> Vec<(String, String)> {
         let contents = self.contents.iter();
-        contents.map(|own| (own.name.clone(), own.own.clone())).collect()
+        contents
+            .map(|own| (own.name.clone(), own.own.clone()))
+            .collect()
     }
 
     /// Our restart is void.
@@ -1056,7 +1113,11 @@ impl Session {
 
 impl Content {
     fn names(&self) -> String {
-        let creator = if self.initiators { "initiator" } else { "responder" };
+        let creator = if self.initiators {
+            "initiator"
+        } else {
+            "responder"
+        };
         format!("creator='{creator}' name='{}'", self.name)
     }
 }
@@ -1103,7 +1164,9 @@ fn ufrag(content: Element<'_>) -> Option<String> {
 
 fn setup(content: Element<'_>) -> Option<&str> {
     let mut children = transport(content)?.children();
-    children.find(|own| own.name() == "fingerprint")?.attr("setup")
+    children
+        .find(|own| own.name() == "fingerprint")?
+        .attr("setup")
 }
 
 fn has_candidates(content: Element<'_>) -> bool {

@@ -179,7 +179,9 @@ impl Device {
                 let own = &self.jid;
                 let reply = match answer {
                     Ok(payload) => {
-                        format!("<iq type='result' from='{own}' to='{from}' id='{id}'>{payload}</iq>")
+                        format!(
+                            "<iq type='result' from='{own}' to='{from}' id='{id}'>{payload}</iq>"
+                        )
                     }
                     Err(error) => format!(
                         "<iq type='error' from='{own}' to='{from}' id='{id}'><error type='cancel'>{error}</error></iq>"
@@ -284,15 +286,16 @@ pub(crate) fn pause(rng: &mut StdRng, most: u64) -> Duration {
 }
 
 pub(crate) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('\r', "&#13;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('\r', "&#13;")
 }
 
 pub(crate) const NOT_FOUND: &str = "<item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
      <unknown-session xmlns='urn:xmpp:jingle:errors:1'/>";
 pub(crate) const TIE_BREAK: &str = "<conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
      <tie-break xmlns='urn:xmpp:jingle:errors:1'/>";
-pub(crate) const OUT_OF_ORDER: &str =
-    "<unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
+pub(crate) const OUT_OF_ORDER: &str = "<unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
      <out-of-order xmlns='urn:xmpp:jingle:errors:1'/>";
 pub(crate) const NS_JMI: &str = "urn:xmpp:jingle-message:0";
 /// Errors that a client gives for no reason that we know.

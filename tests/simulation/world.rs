@@ -211,7 +211,11 @@ impl World {
         let moment = |rng: &mut StdRng| Duration::from_millis(rng.random_range(2_000..end * 1_000));
         for _ in 0..self.faults.link {
             let at = moment(&mut self.rng);
-            let length = if self.rng.random_bool(0.8) { 20_000 } else { 90_000 };
+            let length = if self.rng.random_bool(0.8) {
+                20_000
+            } else {
+                90_000
+            };
             let length = pause(&mut self.rng, length);
             self.push(at, What::LinkDown);
             self.push(at + length, What::LinkUp);
@@ -441,7 +445,11 @@ impl World {
 
     /// Stanzas between two parties keep their order.
     fn arrival(&mut self, way: (bool, usize)) -> Instant {
-        let slow = if self.rng.random_bool(0.05) { 2_000 } else { 150 };
+        let slow = if self.rng.random_bool(0.05) {
+            2_000
+        } else {
+            150
+        };
         let at = self.now + pause(&mut self.rng, slow);
         let last = self.last.entry(way).or_insert(at);
         *last = at.max(*last);
@@ -539,12 +547,13 @@ impl World {
         let near = self.now + Duration::from_millis(60);
         let far = self.now + Duration::from_millis(40);
         let events: Vec<_> = self.events.drain().collect();
-        self.events.extend(events.into_iter().filter(|event| match &event.0.what {
-            What::ToGateway(..) => event.0.at > near,
-            What::ToDevice(..) => event.0.at < far,
-            What::Bounce(_) => false,
-            _ => true,
-        }));
+        self.events
+            .extend(events.into_iter().filter(|event| match &event.0.what {
+                What::ToGateway(..) => event.0.at > near,
+                What::ToDevice(..) => event.0.at < far,
+                What::Bounce(_) => false,
+                _ => true,
+            }));
     }
 
     fn push(&mut self, after: Duration, what: What) {
@@ -580,7 +589,9 @@ fn gateway(now: Instant, rng: &mut StdRng) -> Gateway {
 
 fn faults(rng: &mut StdRng) -> Faults {
     let mut faults = Faults::default();
-    let level = std::env::var("FAULTS").ok().and_then(|own| own.parse::<u32>().ok());
+    let level = std::env::var("FAULTS")
+        .ok()
+        .and_then(|own| own.parse::<u32>().ok());
     let level = level.unwrap_or(9);
     if level == 0 || rng.random_bool(0.4) {
         return faults;
