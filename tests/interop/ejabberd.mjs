@@ -30,15 +30,18 @@ class Ejabberd {
     this.guestHost = `guest.${host}`;
     this.service = `call.${host}`;
     this.secret = 'a secret for tests';
+    /** The authority to trust, as a PEM file. */
+    this.certificate = '';
     this.websocket = `ws://127.0.0.1:${ports.http}/ws`;
   }
 
   writeConfig() {
     for (const part of ['spool', 'home']) mkdirSync(path.join(this.dir, part), { recursive: true });
+    this.certificate = selfSigned(this.dir, [this.host, this.guestHost]);
     const values = {
       HOST: this.host,
       LISTEN: '127.0.0.1',
-      CERTIFICATE: selfSigned(this.dir, [this.host, this.guestHost]),
+      CERTIFICATE: this.certificate,
       C2S_PORT: this.ports.c2s,
       HTTP_PORT: this.ports.http,
       API_PORT: this.ports.api,

@@ -32,15 +32,18 @@ class Prosody {
     this.guestHost = `guest.${host}`;
     this.service = `call.${host}`;
     this.secret = 'a secret for tests';
+    /** The authority to trust, as a PEM file. */
+    this.certificate = '';
     this.websocket = `ws://127.0.0.1:${ports.http}/ws`;
   }
 
   writeConfig() {
     mkdirSync(path.join(this.dir, 'data/certs'), { recursive: true });
+    this.certificate = selfSigned(this.dir, [this.host, this.guestHost]);
     const granted = fill(SAMPLE, {
       HOST: this.host,
       LISTEN: '127.0.0.1',
-      CERTIFICATE: selfSigned(this.dir, [this.host, this.guestHost]),
+      CERTIFICATE: this.certificate,
       C2S_PORT: this.ports.c2s,
       HTTP_PORT: this.ports.http,
       COMPONENT_PORT: this.ports.component,
