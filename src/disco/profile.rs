@@ -91,6 +91,19 @@ impl Profile {
     }
 }
 
+/// Writes `<features/>`: what the caps of a device list whose calls are carried. The app leaves out
+/// the media that it does not take.
+pub fn write_call_features(writer: &mut Writer) {
+    writer.open("features", web::NS);
+    for feature in CALL_FEATURES
+        .into_iter()
+        .chain([NS_RTP_AUDIO, NS_RTP_VIDEO])
+    {
+        writer.open("feature", web::NS).attr("var", feature).close();
+    }
+    writer.close();
+}
+
 /// The name of the identities.
 const NAME: &str = "Campana";
 /// The URI of the software, XEP-0115 §4.

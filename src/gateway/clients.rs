@@ -216,10 +216,12 @@ impl Directory for Clients {
             web: reach
                 .web
                 .into_iter()
-                .filter(|(_, device)| fits(device.media))
+                // A device that carries calls hears of them by XEP-0353.
+                .filter(|(_, device)| fits(device.media) && !device.carry)
                 .map(|(jid, _)| jid)
                 .collect(),
             direct,
+            announced: true,
         }
     }
 

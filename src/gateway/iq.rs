@@ -137,6 +137,9 @@ impl Gateway {
             }),
             (NS_PING, "ping", false) => Answer::Done,
             (web::NS, "device", _) => self.device_asked(inbound, set, payload),
+            (web::NS, "carried", true) => self.carried(now, inbound, payload).into(),
+            (web::NS, "session", true) => self.carried_session(inbound, payload).into(),
+            (web::NS, "features", false) => result(&disco::write_call_features),
             (web::NS, "peers", false) => self.peers_asked(now, inbound, payload),
             (web::NS, ..) => Answer::Error(StanzaError::not_implemented()),
             _ => match extdisco::Query::read(payload) {
@@ -264,13 +267,16 @@ impl Gateway {
         let limits = mapping::Limits::default().jingle;
         let payload = Jingle::from_xml(payload, &limits)
             .map_err(|error| StanzaError::bad_request(error.to_string()))?;
-        if payload.action == jingle::Action::SessionInitiate {
-            self.refuse_new_calls(person, &from)?;
+        if payload.action == jingle::Action::SessionInitiate
+            && !self.calls.joins(person, &from.to_bare())
+        {
+            self.refuse_new_calls()?;
         }
         let between = Between {
             from: &from,
             to: inbound.to,
             person,
+            through: None,
         };
         let (calls, mut cx) = self.calls();
         calls.handle_jingle(between, &payload, &mut cx)
@@ -291,25 +297,28 @@ impl Gateway {
                 &from,
                 Device {
                     media: web::Media::BOTH,
-                    bundle_max: false,
+                    ..Device::default()
                 },
             )?;
         }
-        if matches!(session.message, web::Message::Offer(_)) {
-            self.refuse_new_calls(person, &from)?;
+        if matches!(session.message, web::Message::Offer(_))
+            && !self.calls.joins(person, &from.to_bare())
+        {
+            self.refuse_new_calls()?;
         }
         let between = Between {
             from: &from,
             to: inbound.to,
             person,
+            through: None,
         };
         let (calls, mut cx) = self.calls();
         calls.handle_web(between, session, &mut cx)
     }
 
     /// While the service stops, only calls that live go on.
-    fn refuse_new_calls(&self, person: &BareJid, from: &FullJid) -> Result<(), StanzaError> {
-        if self.drain_until.is_some() && !self.calls.joins(person, &from.to_bare()) {
+    pub(super) fn refuse_new_calls(&self) -> Result<(), StanzaError> {
+        if self.drain_until.is_some() {
             return Err(StanzaError::new(ErrorKind::Wait, "resource-constraint")
                 .with_text("the service is being restarted"));
         }
@@ -416,7 +425,7 @@ fn failure_of(stanza: Element<'_>) -> Failure<'_> {
     }
 }
 
-fn full(inbound: &Inbound<'_>) -> Result<FullJid, StanzaError> {
+pub(super) fn full(inbound: &Inbound<'_>) -> Result<FullJid, StanzaError> {
     inbound
         .from
         .clone()

@@ -1,6 +1,6 @@
 //! Messages: Jingle Message Initiation, privileges, and what nobody reads.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Gateway, Inbound};
 use crate::address::Named;
@@ -31,7 +31,7 @@ impl Gateway {
         };
         if kind == Some("error") {
             let (calls, mut cx) = self.calls();
-            return calls.handle_bounce(&inbound.from.to_bare(), person, &message, &mut cx);
+            return calls.handle_bounce(&inbound.from.to_bare(), person, None, &message, &mut cx);
         }
         let Ok(from) = inbound.from.clone().try_into_full() else {
             return;
@@ -52,9 +52,10 @@ impl Gateway {
             from: &from,
             to: inbound.to,
             person,
+            through: None,
         };
         let (calls, mut cx) = self.calls();
-        calls.handle_message(between, &message, &mut cx);
+        calls.handle_message(between, &message, Duration::ZERO, &mut cx);
     }
 
     /// XEP-0356 §4.1: a server tells what it lets us do for its own people.
@@ -99,6 +100,6 @@ const NS_PRIVILEGE: [&str; 2] = ["urn:xmpp:privilege:1", "urn:xmpp:privilege:2"]
 /// XEP-0356 §6.
 pub(super) const NS_PRIVILEGE_IQ: &str = "urn:xmpp:privilege:2";
 /// XEP-0203.
-const NS_DELAY: &str = "urn:xmpp:delay";
+pub(super) const NS_DELAY: &str = "urn:xmpp:delay";
 /// Domains that may grant us something.
 const MAX_DOMAINS: usize = 1_000;

@@ -7,10 +7,11 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -139,12 +140,15 @@ async fn serve(config: Config) -> Result<(), Error> {
         while stopped.changed().await.is_ok() {}
     }));
 
+    // Relays outlive the calls that are known here: others may hold credentials of the same secret.
+    let drain_until = Cell::new(now());
     match component {
         Some((_, link, mut gateway, store)) => {
             let world = World {
                 turn: turn.as_ref(),
                 store: &store,
                 health: &health,
+                drain_until: &drain_until,
             };
             drive(&mut gateway, link, config.drain_timeout, signals, world).await;
             // Waits until everything is written.
@@ -154,10 +158,12 @@ async fn serve(config: Config) -> Result<(), Error> {
             info!("No [component] is configured: running without XMPP");
             let mut signals = signals;
             signals.stop().await;
+            drain_until.set(now() + config.drain_timeout);
             health.drain();
         }
     }
     if let Some(turn) = turn {
+        turn.service.drain(drain_until.get()).await;
         turn.service.stop().await;
     }
     drop(stop);
@@ -185,6 +191,8 @@ struct World<'a> {
     turn: Option<&'a Turn>,
     store: &'a Store,
     health: &'a Health,
+    /// Until when relays stay.
+    drain_until: &'a Cell<Instant>,
 }
 
 impl Effects for World<'_> {
@@ -198,7 +206,8 @@ impl Effects for World<'_> {
         self.store.apply(change);
     }
 
-    fn draining(&mut self) {
+    fn draining(&mut self, until: Instant) {
+        self.drain_until.set(until);
         self.health.drain();
     }
 }

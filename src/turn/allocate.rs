@@ -79,6 +79,10 @@ impl Server {
         if let Some(index) = self.table.find(five_tuple) {
             return self.repeated(now, index, message, identity);
         }
+        // RFC 8656 §19 has no word for it; after a 508 clients look elsewhere, or come back in a minute.
+        if self.is_draining {
+            return Err(Refusal::Capacity);
+        }
         if is_tunnel(five_tuple.client.ip()) {
             return Err(Refusal::Forbidden);
         }

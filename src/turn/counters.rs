@@ -27,6 +27,8 @@ pub struct Counters {
     pub from_clients: ByTransport,
     /// What was passed on to clients.
     pub to_clients: ByTransport,
+    /// ICMP errors that clients were told of.
+    pub icmp: u64,
     /// Dropped datagrams.
     pub dropped: Drops,
     /// Requests that were not let in.
@@ -51,6 +53,7 @@ impl Counters {
             Sample::gauge("turn_allocations", self.allocations),
             Sample::counter("turn_allocations_made_total", "", self.allocations_made),
             Sample::counter("turn_requests_total", "", self.requests),
+            Sample::counter("turn_icmp_errors_total", "", self.icmp),
         ];
         for (route, traffic) in [
             ("route=\"up\"", self.up),
@@ -308,6 +311,7 @@ impl AddAssign for Counters {
         self.short_cut += other.short_cut;
         self.from_clients += other.from_clients;
         self.to_clients += other.to_clients;
+        self.icmp += other.icmp;
         self.dropped += other.dropped;
         self.auth += other.auth;
     }

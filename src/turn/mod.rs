@@ -19,16 +19,17 @@
 //! Deviations and decisions:
 //! - RFC 8656 §7.2 item 4: DONT-FRAGMENT is treated as unknown, since DF is not set per packet.
 //! - RFC 8656 §5 wants SOFTWARE in replies; it is left out, as it only helps attackers.
-//! - §11.5 (ICMP) is not done.
 //! - RFC 8489 §9.2: USERHASH is refused, since TURN REST passwords are derived from the name.
 //! - A user name that expires while it holds an allocation keeps that allocation: RFC 8656 §5 wants
 //!   the same name for all requests, so a client could not renew it without losing the call.
 
 mod allocate;
 mod allocation;
+mod answer;
 mod auth;
 mod config;
 mod counters;
+mod icmp;
 mod limiter;
 mod policy;
 mod ports;
@@ -42,5 +43,6 @@ mod table;
 pub use allocation::{End, Ended, FiveTuple, RelayId, Transport};
 pub use config::{Config, Listen, ParseError, PortRange, Problem};
 pub use counters::{AuthFailures, ByTransport, Counters, Drops, Refusals, Sample, Traffic};
+pub use icmp::IcmpError;
 pub use server::{HEADROOM, OpenError, Output, Server, Site, TAILROOM, Verdict};
 pub use shared::Shared;

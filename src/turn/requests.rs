@@ -8,9 +8,10 @@ use std::{
 use super::{
     End, FiveTuple, Refusals, Server,
     allocation::{Binding, RelayState, Side},
+    answer::unknown_attributes,
     auth::Identity,
     policy::is_global,
-    server::{DEFAULT_LIFETIME, MAX_LIFETIME, unknown_attributes},
+    server::{DEFAULT_LIFETIME, MAX_LIFETIME},
 };
 use crate::stun::{Attribute, AttributeType, ChannelNumber, Message, Writer};
 

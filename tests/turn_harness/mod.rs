@@ -10,6 +10,8 @@
     reason = "integration test; no file uses all of it"
 )]
 
+pub mod live;
+
 use std::{
     collections::{HashMap, VecDeque},
     net::SocketAddr,
@@ -24,8 +26,8 @@ use campana::{
         Method, TransactionId, Writer,
     },
     turn::{
-        Config, Ended, FiveTuple, HEADROOM, OpenError, Output, RelayId, Server, Shared, Site,
-        TAILROOM, Transport, Verdict,
+        Config, Ended, FiveTuple, HEADROOM, IcmpError, OpenError, Output, RelayId, Server, Shared,
+        Site, TAILROOM, Transport, Verdict,
     },
 };
 
@@ -151,6 +153,19 @@ impl World {
         let verdict =
             self.server
                 .handle_peer_datagram(self.now, id, peer, &mut self.buffer, bytes.len());
+        self.done(verdict, None)
+    }
+
+    /// The kernel tells of an ICMP packet about what a relay sent.
+    pub fn icmp(&mut self, relay: SocketAddr, error: IcmpError) -> Vec<Sent> {
+        let id = self.relays.iter().find(|(_, address)| **address == relay);
+        let Some((id, _)) = id else {
+            return Vec::new();
+        };
+        let id = *id;
+        let verdict = self
+            .server
+            .handle_icmp(self.now, id, error, &mut self.buffer);
         self.done(verdict, None)
     }
 

@@ -22,8 +22,8 @@ pub(super) trait Effects {
     fn drop_allocations(&mut self, username: &str);
     /// Keeps something over a restart.
     fn store(&mut self, change: Change);
-    /// The drain begins.
-    fn draining(&mut self);
+    /// The drain begins, and lasts until then at most.
+    fn draining(&mut self, until: Instant);
 }
 
 /// Runs `engine` on `link` until it is told to stop and has no calls left.
@@ -67,7 +67,7 @@ pub(super) async fn drive(
                 let now = now();
                 let until = now + drain_timeout;
                 info!(drain.seconds = drain_timeout.as_secs(), "Draining: no new calls are taken");
-                effects.draining();
+                effects.draining(until);
                 engine.handle_drain(now, until);
                 stop_at = Some(until + FAREWELL);
             }

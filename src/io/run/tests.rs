@@ -107,7 +107,7 @@ impl Effects for Dropped {
         panic!("nothing is to be stored: {change:?}");
     }
 
-    fn draining(&mut self) {}
+    fn draining(&mut self, _: Instant) {}
 }
 
 struct Running {

@@ -56,6 +56,20 @@ impl Receiver {
 
     /// Takes at most `most` datagrams without waiting, and says how many there were.
     pub(super) fn receive(&mut self, socket: BorrowedFd<'_>, most: usize) -> io::Result<usize> {
+        self.take(socket, most, libc::MSG_DONTWAIT)
+    }
+
+    /// Takes at most `most` reports of [`report_errors`] without waiting, and says how many there
+    /// were.
+    pub(super) fn receive_errors(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        most: usize,
+    ) -> io::Result<usize> {
+        self.take(socket, most, libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE)
+    }
+
+    fn take(&mut self, socket: BorrowedFd<'_>, most: usize, flags: i32) -> io::Result<usize> {
         let slots = self.space.chunks_exact_mut(self.slot);
         let mut count = 0;
         for (place, slot) in self.call.places().zip(slots).take(most) {
@@ -75,7 +89,7 @@ impl Receiver {
                 socket.as_raw_fd(),
                 self.call.headers.as_mut_ptr(),
                 count,
-                libc::MSG_DONTWAIT,
+                flags,
                 ptr::null_mut(),
             )
         };
@@ -104,6 +118,31 @@ impl Receiver {
         let start = index * self.slot;
         Some((received, self.space.get_mut(start..start + self.slot)?))
     }
+}
+
+impl Receiver {
+    /// The report at this place of the last [`Self::receive_errors`].
+    pub(super) fn get_error(&self, index: usize) -> Option<Reported> {
+        let said = self.call.headers.get(index)?;
+        if said.msg_hdr.msg_flags & libc::MSG_CTRUNC != 0 {
+            return None;
+        }
+        let to = self.call.names.get(index)?.decode()?;
+        let control = self.call.controls.get(index)?;
+        control.read_error(said.msg_hdr.msg_controllen, to)
+    }
+}
+
+/// What became of a datagram: an ICMP error.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Reported {
+    /// Whom it was for.
+    pub(super) to: SocketAddr,
+    /// ICMP or, for an IPv6 address, ICMPv6 type.
+    pub(super) kind: u8,
+    pub(super) code: u8,
+    /// The MTU, where the error tells one.
+    pub(super) info: u32,
 }
 
 /// Sends what others hold.
@@ -196,6 +235,16 @@ pub(super) fn tell_destination(socket: BorrowedFd<'_>, ipv6: bool) -> io::Result
         set(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO)
     } else {
         set(socket, libc::IPPROTO_IP, libc::IP_PKTINFO)
+    }
+}
+
+/// Has the kernel keep ICMP errors for [`Receiver::receive_errors`]. The next call to send or
+/// receive after one fails once.
+pub(super) fn report_errors(socket: BorrowedFd<'_>, ipv6: bool) -> io::Result<()> {
+    if ipv6 {
+        set(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVERR)
+    } else {
+        set(socket, libc::IPPROTO_IP, libc::IP_RECVERR)
     }
 }
 
@@ -360,6 +409,47 @@ impl Control {
     /// The destination and the size of segments, where they are said.
     fn read(&self, length: usize) -> (Option<IpAddr>, Option<usize>) {
         let (mut to, mut segment) = (None, None);
+        self.each(length, |level, kind, data| match (level, kind) {
+            (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
+                to = take::<4>(data, 8).map(|it| IpAddr::from(Ipv4Addr::from(it)));
+            }
+            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
+                to = take::<16>(data, 0).map(|it| IpAddr::from(Ipv6Addr::from(it)));
+            }
+            (libc::SOL_UDP, libc::UDP_GRO) => {
+                let size = take(data, 0).map(i32::from_ne_bytes);
+                segment = size.and_then(|size| usize::try_from(size).ok());
+            }
+            _ => {}
+        });
+        (to, segment)
+    }
+
+    /// The `sock_extended_err` about a datagram to `to`: number, origin, type, code, padding, info.
+    fn read_error(&self, length: usize, to: SocketAddr) -> Option<Reported> {
+        let mut reported = None;
+        self.each(length, |level, kind, data| {
+            let origin = match (level, kind) {
+                (libc::IPPROTO_IP, libc::IP_RECVERR) => ICMP,
+                (libc::IPPROTO_IPV6, libc::IPV6_RECVERR) => ICMP_V6,
+                _ => return,
+            };
+            if let (Some([from, kind, code]), Some(info)) = (take(data, 4), take(data, 8))
+                && from == origin
+            {
+                reported = Some(Reported {
+                    to,
+                    kind,
+                    code,
+                    info: u32::from_ne_bytes(info),
+                });
+            }
+        });
+        reported
+    }
+
+    /// Every control message: its level, type and data.
+    fn each(&self, length: usize, mut see: impl FnMut(i32, i32, &[u8])) {
         let mut rest = self.0.get(..length).unwrap_or_default();
         while let Some(size) = take(rest, 0).map(usize::from_ne_bytes) {
             let (Some(level), Some(kind)) = (take(rest, WORD), take(rest, WORD + 4)) else {
@@ -368,22 +458,9 @@ impl Control {
             let Some(data) = rest.get(HEADER..size) else {
                 break;
             };
-            match (i32::from_ne_bytes(level), i32::from_ne_bytes(kind)) {
-                (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
-                    to = take::<4>(data, 8).map(|it| IpAddr::from(Ipv4Addr::from(it)));
-                }
-                (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
-                    to = take::<16>(data, 0).map(|it| IpAddr::from(Ipv6Addr::from(it)));
-                }
-                (libc::SOL_UDP, libc::UDP_GRO) => {
-                    let size = take(data, 0).map(i32::from_ne_bytes);
-                    segment = size.and_then(|size| usize::try_from(size).ok());
-                }
-                _ => {}
-            }
+            see(i32::from_ne_bytes(level), i32::from_ne_bytes(kind), data);
             rest = rest.get(size.next_multiple_of(WORD)..).unwrap_or_default();
         }
-        (to, segment)
     }
 }
 
@@ -400,6 +477,10 @@ fn take<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 /// `AF_INET` and `AF_INET6` as they stand in an address.
 const V4: u16 = 2;
 const V6: u16 = 10;
+
+/// `SO_EE_ORIGIN_ICMP` and `SO_EE_ORIGIN_ICMP6`.
+const ICMP: u8 = 2;
+const ICMP_V6: u8 = 3;
 
 /// The length of a `sockaddr_in6`.
 const NAME: usize = 28;

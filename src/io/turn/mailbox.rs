@@ -30,6 +30,8 @@ pub(super) struct Inbox {
 #[derive(Debug)]
 pub(super) enum Command {
     DropAllocations(String),
+    /// No new allocations.
+    Drain,
     Stop,
 }
 

@@ -4,11 +4,17 @@
 //! and what it says is done: datagrams in batches, and TCP and TLS clients beside them, all in the
 //! rounds of one epoll loop per thread.
 
+mod accept;
 mod addresses;
 mod batch;
+mod exits;
+mod listener;
 mod mailbox;
+mod meter;
 mod outbox;
 mod pace;
+mod poll;
+mod segments;
 mod share;
 mod stream;
 mod streams;
@@ -18,9 +24,9 @@ mod worker;
 use std::{
     io,
     net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     thread,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use mailbox::{Command, Mailbox};
@@ -28,6 +34,7 @@ use rand::RngExt;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 
+pub use meter::Meter;
 pub use tls::CertificateError;
 
 use crate::{
@@ -88,10 +95,11 @@ pub fn start(config: &Config, secrets: Secrets) -> Result<Service, Error> {
         listening,
         certificates,
         threads: Vec::new(),
+        meter: Meter::default(),
     };
     let workers = sockets.into_iter().zip(inboxes).zip(&mailboxes);
     for (number, ((sockets, inbox), mailbox)) in workers.enumerate() {
-        let counters = Arc::new(Mutex::new(Counters::default()));
+        let counters = service.meter.add();
         let worker = worker::Start {
             server: Server::one_of_many(
                 config,
@@ -112,7 +120,7 @@ pub fn start(config: &Config, secrets: Secrets) -> Result<Service, Error> {
             },
             inbox,
             mailboxes: mailboxes.clone(),
-            counters: Arc::clone(&counters),
+            counters,
         };
         let handle = thread::Builder::new()
             .name(format!("turn-{number}"))
@@ -120,7 +128,6 @@ pub fn start(config: &Config, secrets: Secrets) -> Result<Service, Error> {
             .map_err(Error::Thread)?;
         service.threads.push(Thread {
             mailbox: mailbox.clone(),
-            counters,
             handle: Some(handle),
         });
     }
@@ -130,8 +137,8 @@ pub fn start(config: &Config, secrets: Secrets) -> Result<Service, Error> {
 /// What one thread listens on.
 #[derive(Default)]
 struct Sockets {
-    listeners: Vec<worker::Listener>,
-    acceptors: Vec<worker::Acceptor>,
+    listeners: Vec<listener::Listener>,
+    acceptors: Vec<accept::Acceptor>,
 }
 
 /// Binds one listener for each thread; the kernel spreads the clients over them, each always to the
@@ -163,7 +170,7 @@ fn sockets_for(listen: Listen, threads: &mut [Sockets]) -> io::Result<SocketAddr
             // All clients come in here; what the system does not grant is no reason to fail.
             let _ = socket.set_recv_buffer_size(LISTENER_BUFFER);
             socket.bind(&address.into())?;
-            let listener = worker::Listener::new(socket.into())?;
+            let listener = listener::Listener::new(socket.into())?;
             address = listener.address();
             thread.listeners.push(listener);
         } else {
@@ -174,7 +181,7 @@ fn sockets_for(listen: Listen, threads: &mut [Sockets]) -> io::Result<SocketAddr
             address = socket.local_addr()?;
             thread
                 .acceptors
-                .push(worker::Acceptor { socket, transport });
+                .push(accept::Acceptor { socket, transport });
         }
     }
     Ok(address)
@@ -186,12 +193,12 @@ pub struct Service {
     listening: Vec<Listen>,
     certificates: Option<Arc<tls::Certificates>>,
     threads: Vec<Thread>,
+    meter: Meter,
 }
 
 #[derive(Debug)]
 struct Thread {
     mailbox: Mailbox,
-    counters: Arc<Mutex<Counters>>,
     /// Until it is waited for.
     handle: Option<thread::JoinHandle<()>>,
 }
@@ -223,14 +230,13 @@ impl Service {
     /// What was counted, not older than a second.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let mut sum = Counters::default();
-        for thread in &self.threads {
-            sum += *thread
-                .counters
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        sum
+        self.meter.counters()
+    }
+
+    /// A handle on what is counted, for a listener of metrics.
+    #[must_use]
+    pub fn meter(&self) -> Meter {
+        self.meter.clone()
     }
 
     /// Whether the threads still run, as they should until [`Service::stop`].
@@ -240,6 +246,22 @@ impl Service {
         self.threads
             .iter()
             .all(|thread| thread.handle.as_ref().is_some_and(runs))
+    }
+
+    /// Makes no more allocations, and waits until those that exist have ended, or until a deadline.
+    pub async fn drain(&self, until: Instant) {
+        for thread in &self.threads {
+            thread.mailbox.command(Command::Drain);
+        }
+        // The threads leave their numbers when they are told, and then every second.
+        let mut pause = Duration::from_millis(20);
+        loop {
+            tokio::time::sleep(pause).await;
+            if self.counters().allocations == 0 || !self.is_running() || Instant::now() >= until {
+                return;
+            }
+            pause = Duration::from_millis(100);
+        }
     }
 
     /// Closes all sockets, waits until that is done, and answers what was counted to the end.

@@ -103,10 +103,15 @@ impl Outbox {
                 continue;
             };
             while let Some((first, others)) = batch.split_first() {
-                match self
+                let mut result = self
                     .sender
-                    .send(socket, batch.iter().filter_map(Group::whole))
-                {
+                    .send(socket, batch.iter().filter_map(Group::whole));
+                if result.as_ref().is_err_and(is_about_earlier) {
+                    result = self
+                        .sender
+                        .send(socket, batch.iter().filter_map(Group::whole));
+                }
+                match result {
                     Ok(sent) => {
                         if batch.iter().take(sent).any(|it| it.count > 1) {
                             self.refusals = 0;
@@ -190,6 +195,11 @@ fn is_refusal(error: &io::Error) -> bool {
         error.raw_os_error(),
         Some(libc::EINVAL | libc::EIO | libc::ENOPROTOOPT | libc::EOPNOTSUPP | libc::EMSGSIZE)
     )
+}
+
+/// Whether an error may be the ICMP error of an earlier datagram, which the kernel tells once.
+fn is_about_earlier(error: &io::Error) -> bool {
+    error.kind() != io::ErrorKind::WouldBlock
 }
 
 fn bucket(flow: &Flow) -> usize {

@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 /// Says how long to sleep between rounds.
 ///
 /// A thread that wakes for each datagram spends more on waking than on the datagram. At moderate
-/// rates a short nap lets some gather; below that it would only be one more system call, and above
-/// rounds are full anyway.
+/// rates a nap lets some gather: as long as it takes for [`GATHERED`] of them, but never so long that
+/// a call would notice. Below that it would only be one more system call, and above rounds are full
+/// anyway.
 #[derive(Debug)]
 pub(super) struct Pacer {
     window: Instant,
     datagrams: usize,
-    busy: bool,
+    /// While the rate is worth it.
+    nap: Option<Duration>,
 }
 
 impl Pacer {
@@ -19,7 +21,7 @@ impl Pacer {
         Self {
             window: now,
             datagrams: 0,
-            busy: false,
+            nap: None,
         }
     }
 
@@ -28,26 +30,32 @@ impl Pacer {
         let passed = now.saturating_duration_since(self.window);
         if passed >= WINDOW {
             // A window that was mostly slept through says what the rate is, too: low.
-            let rate = self.datagrams as u128 * 1_000_000 / passed.as_micros().max(1);
-            self.busy = rate >= RATE;
+            let micros = u64::try_from(passed.as_micros()).unwrap_or(u64::MAX);
+            let rate = (self.datagrams as u64).saturating_mul(1_000_000) / micros.max(1);
+            let gathering = (GATHERED * 1_000_000).checked_div(rate);
+            let micros = gathering.map_or(0, |it| it.min(LONGEST));
+            self.nap = (rate >= RATE).then(|| Duration::from_micros(micros));
             self.window = now;
             self.datagrams = 0;
         }
         self.datagrams += moved;
-        (self.busy && (1..ENOUGH).contains(&moved)).then_some(NAP)
+        self.nap.filter(|_| (1..ENOUGH).contains(&moved))
     }
 }
 
 const WINDOW: Duration = Duration::from_millis(10);
 
 /// Datagrams per second from which a nap saves more than it costs.
-const RATE: u128 = 9_000;
+const RATE: u64 = 7_000;
+
+/// How many datagrams a nap is to gather.
+const GATHERED: u64 = 10;
 
 /// A round of so many is worth its system calls.
 const ENOUGH: usize = 16;
 
-/// The kernel adds some 50 µs.
-const NAP: Duration = Duration::from_micros(120);
+/// Microseconds that a nap lasts at most; the kernel adds some 50.
+const LONGEST: u64 = 230;
 
 #[cfg(test)]
 mod tests {
@@ -67,10 +75,23 @@ mod tests {
 
     #[test]
     fn only_moderate_rates_are_paced() {
-        assert_eq!(naps(5_000, 1), 0);
+        assert_eq!(naps(4_000, 1), 0);
         assert!(naps(20_000, 1) > 19_000);
         assert!(naps(6_000, 3) > 5_900);
         assert_eq!(naps(10_000, ENOUGH), 0);
+    }
+
+    #[test]
+    fn naps_are_shorter_where_more_comes() {
+        let nap = |each: u32| {
+            let start = Instant::now();
+            let mut pacer = Pacer::new(start);
+            let step = Duration::from_micros(100);
+            let rounds = (0..1000).map(|round| pacer.after(start + step * round, each as usize));
+            rounds.last().flatten().unwrap()
+        };
+        assert_eq!(nap(2), Duration::from_micros(LONGEST));
+        assert!(nap(10) < Duration::from_micros(110), "{:?}", nap(10));
     }
 
     #[test]

@@ -12,8 +12,8 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustls::ServerConfig;
 
 use super::{
+    poll::Token,
     stream::{Over, Stream},
-    worker::Token,
 };
 use crate::turn::{FiveTuple, Server};
 

@@ -2,6 +2,7 @@
 //! nor keeps anything in the end.
 
 use campana::stun::{Attribute, Method};
+use campana::turn::IcmpError;
 
 use crate::turn_harness::{Client, Sent, World, at, channel_data, indication};
 
@@ -18,7 +19,7 @@ pub(crate) fn exercise(script: &[u8]) {
         let client = &mut clients[usize::from(*who) % 3];
         let address = PEERS[usize::from(*who >> 2) % PEERS.len()];
         let channel = 0x3FFE + u16::from(*much);
-        match action % 12 {
+        match action % 13 {
             0 => world.advance(u64::from(*much) * 8),
             1 => world.oversleep(u64::from(*much)),
             2 => {
@@ -59,6 +60,19 @@ pub(crate) fn exercise(script: &[u8]) {
             }
             9 => check(&client.send(&mut world, address, &vec![3; usize::from(*much)])),
             10 => world.disconnect(client.address),
+            11 => {
+                let error = IcmpError {
+                    peer: at(address),
+                    kind: *much,
+                    code: *who,
+                    mtu: u32::from(*much),
+                };
+                let mut relays: Vec<_> = world.relays.values().copied().collect();
+                relays.sort_unstable();
+                if let Some(relay) = relays.first() {
+                    check(&world.icmp(*relay, error));
+                }
+            }
             _ => {
                 let username = client.credentials.username.clone();
                 world.drop_allocations(&username);
