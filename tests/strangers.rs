@@ -95,7 +95,10 @@ impl World {
         loop {
             match self.gateway.poll_output() {
                 Output::Timeout(due) => return due,
-                Output::DropAllocations { .. } | Output::Store(_) => {}
+                Output::DropAllocations { .. }
+                | Output::Store(_)
+                | Output::Reload
+                | Output::Stop => {}
                 Output::Stanza(text) => self.server(&text),
             }
         }

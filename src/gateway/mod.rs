@@ -8,6 +8,7 @@
 
 mod carried;
 mod clients;
+mod commands;
 mod config;
 mod counters;
 mod delegation;
@@ -72,6 +73,10 @@ pub struct Gateway {
     waking: Waking,
     /// What is to be kept over a restart.
     changes: VecDeque<Change>,
+    /// What admins asked of the process.
+    orders: VecDeque<Output>,
+    /// Forms that were begun.
+    command_sessions: u64,
     /// What each person's watchers were last told.
     told: HashMap<BareJid, people::Callable>,
     profiles: Profiles,
@@ -94,9 +99,13 @@ pub enum Output {
     Stanza(String),
     /// Close the TURN allocations made with this user name.
     DropAllocations {
-        /// `expiry:person`.
+        /// `expiry:person`; a person alone stands for all user names of hers.
         username: String,
     },
+    /// Read certificates again.
+    Reload,
+    /// Begin to stop, as if the process were told so.
+    Stop,
     /// Keep this over a restart, or no longer.
     Store(Change),
     /// Nothing more now; call [`Gateway::handle_timeout`] at this time.
@@ -192,6 +201,8 @@ impl Gateway {
             watches: Watches::default(),
             waking: Waking::default(),
             changes: VecDeque::new(),
+            orders: VecDeque::new(),
+            command_sessions: 0,
             told: HashMap::new(),
             profiles: Profiles::new(!config.ice.is_empty()),
             issued: HashMap::new(),
@@ -335,6 +346,9 @@ impl Gateway {
             if let Some(stanza) = self.outbox.pop() {
                 return Output::Stanza(stanza);
             }
+        }
+        if let Some(order) = self.orders.pop_front() {
+            return order;
         }
         if let Some(change) = self.changes.pop_front() {
             return Output::Store(change);

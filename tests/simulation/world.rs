@@ -461,7 +461,10 @@ impl World {
         loop {
             match self.gateway.poll_output() {
                 Output::Timeout(due) => return due,
-                Output::DropAllocations { .. } | Output::Store(_) => {}
+                Output::DropAllocations { .. }
+                | Output::Store(_)
+                | Output::Reload
+                | Output::Stop => {}
                 Output::Stanza(text) => {
                     assert!(self.linked, "sent without a link: {text}");
                     self.route(text);
