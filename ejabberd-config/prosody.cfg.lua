@@ -34,7 +34,10 @@ component_ports = { @COMPONENT_PORT@ }
 component_interfaces = { "127.0.0.1" }
 
 privileged_entities = {
-  ["call.@HOST@"] = { roster = "both"; message = "outgoing"; presence = "roster" };
+  ["call.@HOST@"] = {
+    roster = "both"; message = "outgoing"; presence = "roster";
+    iq = { ["urn:xmpp:blocking"] = "get" }; -- whom people have blocked (XEP-0191)
+  };
 }
 
 VirtualHost "@HOST@"

@@ -14,7 +14,7 @@
 //!            address  stanza
 //!  mapping   mapping                              pure functions between values
 //!  engines   call  presence  disco  credentials   sans-IO state machines: told the time,
-//!            gateway  turn                        given their randomness, polled for output
+//!            admin  gateway  turn                 given their randomness, polled for output
 //!  shell     io  config  cli                      tokio, sockets, files, clocks, entropy
 //! ```
 //!
@@ -56,6 +56,8 @@ pub mod mapping;
 pub mod credentials;
 
 pub mod disco;
+
+pub mod admin;
 
 pub mod presence;
 

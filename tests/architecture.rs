@@ -27,6 +27,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("mapping", &["sdp", "jingle"]),
     ("credentials", SERVICES),
     ("disco", SERVICES),
+    ("admin", SERVICES),
     (
         "presence",
         &["xml", "web", "address", "stanza", "telemetry", "disco"],
@@ -59,6 +60,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "credentials",
             "presence",
             "disco",
+            "admin",
             "call",
         ],
     ),

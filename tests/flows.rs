@@ -130,6 +130,8 @@ struct Play {
     kept: HashMap<Key, Record>,
     config: Config,
     restarts: u8,
+    /// What admins asked of the process.
+    orders: Vec<Output>,
 }
 
 impl Play {
@@ -146,6 +148,7 @@ impl Play {
             config,
             kept: HashMap::new(),
             restarts: 0,
+            orders: Vec::new(),
             now,
             inbox: BTreeMap::new(),
             variables: HashMap::new(),
@@ -268,6 +271,24 @@ impl Play {
                     return Err("they are not".to_owned());
                 }
             }
+            ["it", "reads", "certificates", "again"] => {
+                if self.orders.pop() != Some(Output::Reload) {
+                    return Err("it does not".to_owned());
+                }
+            }
+            ["it", "is", "to", "stop"] => {
+                if self.orders.pop() != Some(Output::Stop) {
+                    return Err("it is not".to_owned());
+                }
+            }
+            ["guests", "come", "from", domain] => {
+                self.config.access.guest_domains.push((*domain).to_owned());
+                self.gateway = Self::gateway(&self.config, self.now);
+            }
+            [admin, "is", "an", "admin"] => {
+                self.config.access.admins.push(admin.parse().unwrap());
+                self.gateway = Self::gateway(&self.config, self.now);
+            }
             ["no", "call", "is", "left"] if self.gateway.has_calls() => {
                 return Err("a call is left".to_owned());
             }
@@ -333,6 +354,7 @@ impl Play {
             match self.gateway.poll_output() {
                 Output::Timeout(due) => return due,
                 Output::DropAllocations { username } => self.dropped.push(username),
+                order @ (Output::Reload | Output::Stop) => self.orders.push(order),
                 Output::Store(Change::Keep(record)) => {
                     self.kept.insert(record.key(), record);
                 }

@@ -38,4 +38,4 @@ pub use journal::Journal;
 pub use signal::{
     Between, CallId, Carrier, Context, Devices, Directory, Failure, Request, Sink, What,
 };
-pub use table::{Calls, Load};
+pub use table::{Calls, Load, Summary};

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jid::{BareJid, FullJid, Jid};
 use rand::rngs::StdRng;
@@ -66,6 +66,23 @@ pub(super) enum Parties {
     Gateway(BareJid, BareJid, Sid),
     /// The device that carries it, the other party, and the sid.
     Carried(FullJid, BareJid, Sid),
+}
+
+/// A call as admins see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Its number in this process.
+    pub number: u64,
+    /// Who calls.
+    pub caller: BareJid,
+    /// Who is called.
+    pub callee: BareJid,
+    /// What was offered.
+    pub media: Media,
+    /// `ringing` or `talking`.
+    pub state: &'static str,
+    /// How long ago it began.
+    pub age: Duration,
 }
 
 impl Between<'_> {
@@ -320,6 +337,39 @@ impl Calls {
         }
         self.timers
             .postpone_offline(now + self.config.offline_grace());
+    }
+
+    /// All calls, by their numbers.
+    #[must_use]
+    pub fn list(&self, now: Instant) -> Vec<Summary> {
+        let mut all: Vec<_> = self
+            .calls
+            .values()
+            .map(|call| Summary {
+                number: call.id.number(),
+                caller: call.caller.clone(),
+                callee: call.callee.clone(),
+                media: call.media,
+                state: if call.established {
+                    "talking"
+                } else {
+                    "ringing"
+                },
+                age: now.saturating_duration_since(call.began),
+            })
+            .collect();
+        all.sort_unstable_by_key(|call| call.number);
+        all
+    }
+
+    /// Ends the call of a number. False if there is none.
+    pub fn end(&mut self, number: u64, cx: &mut Context<'_>) -> bool {
+        let id = CallId(number);
+        let there = self.calls.contains_key(&id);
+        if there {
+            self.with(id, cx, |call, cx| call.end(cx.out, &Reason::Gone.into()));
+        }
+        there
     }
 
     /// Ends all calls, because the service stops.

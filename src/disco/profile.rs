@@ -17,7 +17,7 @@ impl Profile {
     /// The service itself. `ice`: it hands out STUN and TURN servers (XEP-0215).
     #[must_use]
     pub fn service(ice: bool) -> Self {
-        let mut features = vec![NS_INFO, NS_ITEMS, NS_PING, web::NS];
+        let mut features = vec![NS_INFO, NS_ITEMS, NS_PING, NS_COMMANDS, web::NS];
         if ice {
             features.push(NS_EXTDISCO);
         }
@@ -110,6 +110,8 @@ const NAME: &str = "Campana";
 const CAPS_NODE: &str = "urn:x-campana:caps";
 /// XEP-0199.
 const NS_PING: &str = "urn:xmpp:ping";
+/// XEP-0050 §2.
+const NS_COMMANDS: &str = "http://jabber.org/protocol/commands";
 /// XEP-0215.
 const NS_EXTDISCO: &str = "urn:xmpp:extdisco:2";
 /// XEP-0167 §11.

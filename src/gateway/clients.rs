@@ -185,6 +185,13 @@ impl Clients {
         pages.chain(clients).collect()
     }
 
+    /// What a client takes, and what it is called.
+    pub(super) fn describe(&self, jid: &FullJid, client: &Client) -> (Media, String) {
+        self.abilities(jid, client)
+            .map(|able| (able.media, able.name.clone()))
+            .unwrap_or_default()
+    }
+
     fn abilities(&self, jid: &FullJid, client: &Client) -> Option<&Abilities> {
         let caps = client.caps.as_ref()?;
         self.cache.get(caps).or_else(|| {

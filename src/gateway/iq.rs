@@ -8,6 +8,7 @@ use jid::{BareJid, FullJid, Jid};
 use super::outbox::Purpose;
 use super::{Gateway, Inbound, delegation};
 use crate::address::Named;
+use crate::admin;
 use crate::call::{Between, Failure};
 use crate::credentials::{extdisco, username};
 use crate::disco::{self, Caps, Profile};
@@ -118,6 +119,12 @@ impl Gateway {
         payload: Element<'_>,
     ) -> Answer {
         let result = |write: &dyn Fn(&mut Writer)| Answer::With(result_with(inbound, write));
+        if !set
+            && payload.name() == "query"
+            && let Some(answer) = self.about_commands(inbound, payload)
+        {
+            return answer;
+        }
         match (payload.ns(), payload.name(), set) {
             (disco::NS_INFO, "query", false) => {
                 let ice = !self.config.ice.is_empty();
@@ -140,6 +147,7 @@ impl Gateway {
             (web::NS, "carried", true) => self.carried(now, inbound, payload).into(),
             (web::NS, "session", true) => self.carried_session(inbound, payload).into(),
             (web::NS, "features", false) => result(&disco::write_call_features),
+            (admin::NS, "command", true) => self.command(now, inbound, payload),
             (web::NS, "peers", false) => self.peers_asked(now, inbound, payload),
             (web::NS, ..) => Answer::Error(StanzaError::not_implemented()),
             _ => match extdisco::Query::read(payload) {
@@ -358,6 +366,7 @@ impl Gateway {
                 self.met(&client, through.as_ref(), payload);
             }
             Purpose::Roster(person) => self.roster_known(now, &person, payload),
+            Purpose::Blocks(person) => self.blocks_known(now, &person, payload),
             Purpose::Device(jid) => {
                 if failure.is_some_and(|failure| is_gone(&failure)) {
                     self.device_silent(&jid);
@@ -400,6 +409,7 @@ impl Gateway {
             Purpose::Caps(jid, caps) => self.learned(&jid, &caps, None),
             Purpose::Software(..) => {}
             Purpose::Roster(person) => self.roster_known(now, &person, None),
+            Purpose::Blocks(person) => self.blocks_known(now, &person, None),
             Purpose::Device(jid) => self.device_silent(&jid),
             // Its server keeps the stream for a while; whether the device is gone shows later.
             Purpose::Peers(device) => self.watches.acknowledged(now, &device),

@@ -6,7 +6,9 @@ use super::{Gateway, Inbound};
 use crate::address::Named;
 use crate::call::Between;
 use crate::jingle::message::{Message, Step};
+use crate::presence::NS_BLOCKING;
 use crate::stanza::{self, StanzaError};
+use crate::xml::Element;
 
 impl Gateway {
     pub(super) fn handle_message(&mut self, now: Instant, inbound: &Inbound<'_>) {
@@ -71,11 +73,24 @@ impl Gateway {
                 perm.attr("access") == Some("roster")
                     && matches!(perm.attr("type"), Some("get" | "both"))
             });
-            let domain = from.domain().as_str().to_owned();
-            if reads_rosters && self.rosters.len() < MAX_DOMAINS {
-                self.rosters.insert(domain);
-            } else {
-                self.rosters.remove(&domain);
+            // §6.2; the first version of the XEP has none.
+            let reads_blocks = privilege.children().any(|perm| {
+                let of_blocks = |granted: Element<'_>| {
+                    granted.attr("ns") == Some(NS_BLOCKING)
+                        && matches!(granted.attr("type"), Some("get" | "both"))
+                };
+                perm.attr("access") == Some("iq") && perm.children().any(of_blocks)
+            });
+            let domain = from.domain().as_str();
+            for (granted, domains) in [
+                (reads_rosters, &mut self.rosters),
+                (reads_blocks, &mut self.blocklists),
+            ] {
+                if granted && domains.len() < MAX_DOMAINS {
+                    domains.insert(domain.to_owned());
+                } else {
+                    domains.remove(domain);
+                }
             }
         }
     }
@@ -83,6 +98,8 @@ impl Gateway {
 
 /// XEP-0356 in the version of ejabberd 23 and in today's.
 const NS_PRIVILEGE: [&str; 2] = ["urn:xmpp:privilege:1", "urn:xmpp:privilege:2"];
+/// XEP-0356 §6.
+pub(super) const NS_PRIVILEGE_IQ: &str = "urn:xmpp:privilege:2";
 /// XEP-0203.
 pub(super) const NS_DELAY: &str = "urn:xmpp:delay";
 /// Domains that may grant us something.

@@ -8,6 +8,7 @@
 
 mod carried;
 mod clients;
+mod commands;
 mod config;
 mod counters;
 mod delegation;
@@ -37,10 +38,12 @@ use self::waking::Waking;
 use crate::address::{Addresses, Named};
 use crate::call::{self, Calls, Journal};
 use crate::disco::Profile;
-use crate::presence::{Access, Decision, RosterEntry, Watches, roster_entries};
+use crate::presence::{
+    Access, Blocks, Decision, NS_BLOCKING, RosterEntry, Watches, roster_entries,
+};
 use crate::stanza::{self, StanzaError};
 use crate::web::Media;
-use crate::xml::{BadStanza, Document, Element, Error, StanzaHeader, StanzaKind};
+use crate::xml::{BadStanza, Document, Element, Error, NS_CLIENT, StanzaHeader, StanzaKind};
 
 pub use config::{Config, Limits};
 pub use counters::Counters;
@@ -63,7 +66,10 @@ pub struct Gateway {
     recently_carried: Recent<Result<(), StanzaError>>,
     /// Domains whose server lets us read rosters (XEP-0356).
     rosters: HashSet<String>,
-    /// What waits for a roster.
+    /// Domains whose server lets us read whom people have blocked.
+    blocklists: HashSet<String>,
+    blocks: Blocks,
+    /// What waits for a roster, or a list of the blocked.
     parked: HashMap<BareJid, Vec<Document>>,
     /// A roster that has just arrived, while what waited for it goes on.
     at_hand: Option<(BareJid, Vec<RosterEntry>)>,
@@ -71,6 +77,10 @@ pub struct Gateway {
     waking: Waking,
     /// What is to be kept over a restart.
     changes: VecDeque<Change>,
+    /// What admins asked of the process.
+    orders: VecDeque<Output>,
+    /// Forms that were begun.
+    command_sessions: u64,
     /// What each person's watchers were last told.
     told: HashMap<BareJid, people::Callable>,
     profiles: Profiles,
@@ -93,9 +103,13 @@ pub enum Output {
     Stanza(String),
     /// Close the TURN allocations made with this user name.
     DropAllocations {
-        /// `expiry:person`.
+        /// `expiry:person`; a person alone stands for all user names of hers.
         username: String,
     },
+    /// Read certificates again.
+    Reload,
+    /// Begin to stop, as if the process were told so.
+    Stop,
     /// Keep this over a restart, or no longer.
     Store(Change),
     /// Give this stanza to the app that takes test calls; what it has to say comes by
@@ -197,11 +211,15 @@ impl Gateway {
             recent: Recent::default(),
             recently_carried: Recent::default(),
             rosters: HashSet::new(),
+            blocklists: HashSet::new(),
+            blocks: Blocks::default(),
             parked: HashMap::new(),
             at_hand: None,
             watches: Watches::default(),
             waking: Waking::default(),
             changes: VecDeque::new(),
+            orders: VecDeque::new(),
+            command_sessions: 0,
             told: HashMap::new(),
             profiles: Profiles::new(!config.ice.is_empty()),
             issued: HashMap::new(),
@@ -369,6 +387,9 @@ impl Gateway {
                 };
             }
         }
+        if let Some(order) = self.orders.pop_front() {
+            return order;
+        }
         if let Some(change) = self.changes.pop_front() {
             return Output::Store(change);
         }
@@ -504,6 +525,21 @@ impl Gateway {
             return None;
         }
         let asker = inbound.from.to_bare();
+        let has_list = self.blocklists.contains(person.domain().as_str()) && asker != *person;
+        if has_list {
+            let forms = self.forms(&inbound.from);
+            match self.blocks.blocks(now, person, &forms) {
+                Some(true) => return Some(false),
+                Some(false) => {}
+                None => {
+                    if !self.parked.contains_key(person) && !self.ask_blocks(person) {
+                        return Some(false);
+                    }
+                    self.park(person, inbound.document);
+                    return None;
+                }
+            }
+        }
         let is_watcher = self.clients.registry.is_watched(person, &asker);
         let readable = self.rosters.contains(person.domain().as_str());
         match rule(&self.access, now, &asker, person, is_watcher, readable) {
@@ -546,10 +582,43 @@ impl Gateway {
         for device in self.waking.rewatch.extract_if(of).collect::<Vec<_>>() {
             self.watch_again(&device);
         }
+        self.release(now, person);
+        self.at_hand = None;
+    }
+
+    /// What waited for something about a person goes on.
+    fn release(&mut self, now: Instant, person: &BareJid) {
         for stanza in self.parked.remove(person).unwrap_or_default() {
             self.handle_stanza(now, stanza);
         }
-        self.at_hand = None;
+    }
+
+    /// Asks whom a person has blocked, as herself (XEP-0356 §6.3).
+    fn ask_blocks(&mut self, person: &BareJid) -> bool {
+        let service = self.config.service.to_string();
+        let purpose = Purpose::Blocks(person.clone());
+        let to = person.as_str();
+        self.outbox.ask(purpose, "get", &service, to, &|writer| {
+            writer.open("privileged_iq", message::NS_PRIVILEGE_IQ);
+            writer.open("iq", NS_CLIENT).attr("type", "get");
+            writer.attr("from", to).attr("to", to).attr("id", "blocks");
+            writer.leaf("blocklist", NS_BLOCKING, "");
+            writer.close().close();
+        })
+    }
+
+    /// Whom a person has blocked is known, or known not to be readable.
+    fn blocks_known(&mut self, now: Instant, person: &BareJid, answer: Option<Element<'_>>) {
+        self.blocks.list(now, person, answer.and_then(Blocks::read));
+        self.blocks_tell(now, person);
+        self.release(now, person);
+    }
+
+    /// The addresses by which somebody may be blocked: his own, and his gateway address.
+    fn forms(&self, from: &Jid) -> Vec<Jid> {
+        let own = self.addresses.of(&from.to_bare());
+        let gateway = own.and_then(|own| Jid::new(&own).ok());
+        gateway.into_iter().chain([from.clone()]).collect()
     }
 }
 

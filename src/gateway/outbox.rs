@@ -47,6 +47,8 @@ pub(super) enum Purpose {
     Roster(BareJid),
     /// What software a client is, and the device that carries its call.
     Software(FullJid, Option<FullJid>),
+    /// Whom a person has blocked.
+    Blocks(BareJid),
     /// Whether a browser app is still there.
     Device(FullJid),
     /// News of those whom an app may call.

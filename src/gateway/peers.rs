@@ -195,6 +195,19 @@ impl Gateway {
         person: &BareJid,
         vouched: Vouched,
     ) -> bool {
+        if self.blocklists.contains(person.domain().as_str()) {
+            let forms = self.forms(&asker.clone().into());
+            // An old list will do until the new one is there: nobody is to flicker.
+            if self.blocks.blocks(now, person, &forms).is_none()
+                && !self.parked.contains_key(person)
+                && self.ask_blocks(person)
+            {
+                self.parked.entry(person.clone()).or_default();
+            }
+            if self.blocks.blocked_once(person, &forms) != Some(false) {
+                return false;
+            }
+        }
         if vouched == Vouched::Yes {
             return true;
         }
@@ -228,6 +241,21 @@ impl Gateway {
                 if yes {
                     self.watches.mark(now, &device, person);
                 }
+            }
+        }
+    }
+
+    /// Whom a person has blocked is known: those on whose lists she is learn what they may.
+    pub(super) fn blocks_tell(&mut self, now: Instant, person: &BareJid) {
+        let devices: Vec<FullJid> = self.watches.of(person).cloned().collect();
+        for device in devices.into_iter().chain(self.open_to(person)) {
+            let forms = self.forms(&device.to_bare().into());
+            let blocked = self.blocks.blocked_once(person, &forms);
+            if self
+                .watches
+                .sees_blocked(&device, person, blocked == Some(true))
+            {
+                self.watches.mark(now, &device, person);
             }
         }
     }

@@ -224,6 +224,10 @@ impl Effects for World<'_> {
         }
     }
 
+    fn reload(&mut self) {
+        reload(self.turn.map(|turn| &turn.service));
+    }
+
     fn store(&mut self, change: Change) {
         self.store.apply(change);
     }
@@ -309,10 +313,14 @@ impl<'a> Signals<'a> {
     }
 
     fn reload(&self) {
-        match self.turn.map_or(Ok(()), turn::Service::reload) {
-            Ok(()) => info!("Certificates were read again"),
-            Err(error) => warn!(%error, "The certificates before stay in use"),
-        }
+        reload(self.turn);
+    }
+}
+
+fn reload(turn: Option<&turn::Service>) {
+    match turn.map_or(Ok(()), turn::Service::reload) {
+        Ok(()) => info!("Certificates were read again"),
+        Err(error) => warn!(%error, "The certificates before stay in use"),
     }
 }
 

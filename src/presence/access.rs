@@ -14,6 +14,8 @@ pub struct Config {
     pub mode: Mode,
     /// People whom everybody may call, guests of an anonymous host among them.
     pub guests: Vec<BareJid>,
+    /// Who may use the commands for admins (XEP-0133).
+    pub admins: Vec<BareJid>,
     /// Domains of anonymous hosts (XEP-0175): their people are guests, and reach only those whom
     /// everybody may call, and those who sent them their presence.
     pub guest_domains: Vec<String>,

@@ -245,7 +245,12 @@ impl Registry {
         }
     }
 
-    /// People of whom something is known.
+    /// Everybody of whom something is known.
+    pub fn people(&self) -> impl Iterator<Item = &BareJid> {
+        self.people.keys()
+    }
+
+    /// How many those are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.people.len()

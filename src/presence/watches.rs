@@ -25,6 +25,8 @@ pub struct Contact {
     pub name: Option<Box<str>>,
     /// Whether a server has said that she sends him her presence.
     pub vouched: Vouched,
+    /// Whether she has blocked him, if that is known.
+    pub blocked: Option<bool>,
 }
 
 /// Whether a server has said that a person sends her presence to another.
@@ -183,6 +185,15 @@ impl Watches {
             self.people.remove(person);
         }
         changed
+    }
+
+    /// Whether `person` has blocked the owner of a device that watches is known. True if that is
+    /// news.
+    pub fn sees_blocked(&mut self, device: &FullJid, person: &BareJid, blocked: bool) -> bool {
+        let Some(contact) = self.contact(device, person) else {
+            return true;
+        };
+        contact.blocked.replace(blocked) != Some(blocked)
     }
 
     /// A device is to be told of a person.

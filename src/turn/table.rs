@@ -131,13 +131,14 @@ impl Table {
         self.by_client.len()
     }
 
-    /// The allocations of a user name.
+    /// The allocations of a user name, `expiry:person`; of all user names of a person where it is
+    /// the person alone, whose address has no colon before its domain (RFC 7622 §3.3.1).
     pub(super) fn of_user(&self, username: &str) -> Vec<u32> {
         (0..)
             .zip(&self.slots)
             .filter(|(_, slot)| {
                 let allocation = slot.allocation.as_deref();
-                allocation.is_some_and(|it| &*it.username == username)
+                allocation.is_some_and(|it| is_of(&it.username, username))
             })
             .map(|(index, _)| index)
             .collect()
@@ -146,4 +147,11 @@ impl Table {
     fn slot_mut(&mut self, index: u32) -> Option<&mut Slot> {
         self.slots.get_mut(usize::try_from(index).ok()?)
     }
+}
+/// Whether a user name is the wanted one, or of the wanted person.
+fn is_of(username: &str, wanted: &str) -> bool {
+    username == wanted
+        || username
+            .split_once(':')
+            .is_some_and(|(_, person)| person == wanted)
 }

@@ -8,11 +8,13 @@ import { accepts, freePorts, start, until } from './process.mjs';
 
 /**
  * Boots a server on free ports of 127.0.0.1.
- * @param {{dir: string, host?: string}} options
+ * @param {{dir: string, host?: string, privileged?: boolean}} options `privileged: false` leaves out
+ *   what the sample grants to Campana (XEP-0355, XEP-0356)
  */
-export async function startEjabberd({ dir, host = 'localhost' }) {
+export async function startEjabberd({ dir, host = 'localhost', privileged = true }) {
   const [c2s, http, api, component] = await freePorts(4);
   const server = new Ejabberd(dir, host, { c2s, http, api, component });
+  server.privileged = privileged;
   server.writeConfig();
   await server.boot();
   return server;
@@ -28,22 +30,33 @@ class Ejabberd {
     this.guestHost = `guest.${host}`;
     this.service = `call.${host}`;
     this.secret = 'a secret for tests';
+    /** The authority to trust, as a PEM file. */
+    this.certificate = '';
     this.websocket = `ws://127.0.0.1:${ports.http}/ws`;
   }
 
   writeConfig() {
     for (const part of ['spool', 'home']) mkdirSync(path.join(this.dir, part), { recursive: true });
+    this.certificate = selfSigned(this.dir, [this.host, this.guestHost]);
     const values = {
       HOST: this.host,
       LISTEN: '127.0.0.1',
-      CERTIFICATE: selfSigned(this.dir, [this.host, this.guestHost]),
+      CERTIFICATE: this.certificate,
       C2S_PORT: this.ports.c2s,
       HTTP_PORT: this.ports.http,
       API_PORT: this.ports.api,
       COMPONENT_PORT: this.ports.component,
       COMPONENT_SECRET: this.secret,
     };
-    writeFileSync(path.join(this.dir, 'ejabberd.yml'), fill(SAMPLE, values));
+    let sample = fill(SAMPLE, values);
+    if (!this.privileged) {
+      for (const module of ['mod_privilege', 'mod_delegation']) {
+        const without = sample.replace(new RegExp(`^  ${module}:\n(?:    .*\n)*`, 'm'), '');
+        if (without === sample) throw new Error(`${module} is not in the sample`);
+        sample = without;
+      }
+    }
+    writeFileSync(path.join(this.dir, 'ejabberd.yml'), sample);
     writeFileSync(path.join(this.dir, 'inetrc'), '{lookup,["file","native"]}.\n');
   }
 

@@ -10,11 +10,12 @@ import { accepts, freePorts, start, until } from './process.mjs';
 
 /**
  * Boots a server on free ports of 127.0.0.1; it is used as the one of ejabberd.mjs.
- * @param {{dir: string, host?: string}} options
+ * @param {{dir: string, host?: string, privileged?: boolean}} options
  */
-export async function startProsody({ dir, host = 'localhost' }) {
+export async function startProsody({ dir, host = 'localhost', privileged = true }) {
   const [c2s, http, component] = await freePorts(3);
   const server = new Prosody(dir, host, { c2s, http, component });
+  server.privileged = privileged;
   server.writeConfig();
   await server.boot();
   return server;
@@ -31,20 +32,26 @@ class Prosody {
     this.guestHost = `guest.${host}`;
     this.service = `call.${host}`;
     this.secret = 'a secret for tests';
+    /** The authority to trust, as a PEM file. */
+    this.certificate = '';
     this.websocket = `ws://127.0.0.1:${ports.http}/ws`;
   }
 
   writeConfig() {
     mkdirSync(path.join(this.dir, 'data/certs'), { recursive: true });
-    const sample = fill(SAMPLE, {
+    this.certificate = selfSigned(this.dir, [this.host, this.guestHost]);
+    const granted = fill(SAMPLE, {
       HOST: this.host,
       LISTEN: '127.0.0.1',
-      CERTIFICATE: selfSigned(this.dir, [this.host, this.guestHost]),
+      CERTIFICATE: this.certificate,
       C2S_PORT: this.ports.c2s,
       HTTP_PORT: this.ports.http,
       COMPONENT_PORT: this.ports.component,
       COMPONENT_SECRET: this.secret,
     });
+    const sample = this.privileged ? granted
+      : granted.replaceAll(/"(privilege|delegation)";? ?/g, '').replace(/^privileged_entities = \{$[^]*?^\}$/m, '');
+    if (sample.includes('privileged_entities') !== this.privileged) throw new Error('another sample');
     // Where a package has its own places.
     const place = (name) => JSON.stringify(path.join(this.dir, name));
     writeFileSync(this.configFile, `run_as_root = true

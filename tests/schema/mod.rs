@@ -168,6 +168,13 @@ fn unwritten_rules(root: Element<'_>) -> Vec<String> {
             );
         }
     }
+    for iq in find(root, "iq", "jabber:client") {
+        let asks = iq.children().any(|child| child.name() == "blocklist");
+        rule(
+            asks == (iq.attr("type") == Some("get")),
+            "lists of the blocked alone are asked for in somebody's name",
+        );
+    }
     for query in find(root, "query", "http://jabber.org/protocol/disco#info") {
         let delegated = query
             .attr("node")

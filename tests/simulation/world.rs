@@ -461,7 +461,11 @@ impl World {
         loop {
             match self.gateway.poll_output() {
                 Output::Timeout(due) => return due,
-                Output::DropAllocations { .. } | Output::Store(_) | Output::Echo(_) => {}
+                Output::DropAllocations { .. }
+                | Output::Store(_)
+                | Output::Echo(_)
+                | Output::Reload
+                | Output::Stop => {}
                 Output::Stanza(text) => {
                     assert!(self.linked, "sent without a link: {text}");
                     self.route(text);

@@ -22,6 +22,8 @@ pub(super) trait Commands {
 pub(super) trait Effects {
     /// Closes the TURN allocations made with this user name.
     fn drop_allocations(&mut self, username: &str);
+    /// Reads certificates again.
+    fn reload(&mut self);
     /// Keeps something over a restart.
     fn store(&mut self, change: Change);
     /// Gives a stanza to the app that takes test calls.
@@ -46,7 +48,11 @@ pub(super) async fn drive(
     minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stop_at: Option<Instant> = None;
     loop {
-        let deadline = flush(engine, &mut link, &mut effects);
+        let Flushed { deadline, stop } = flush(engine, &mut link, &mut effects);
+        if stop && stop_at.is_none() {
+            stop_at = Some(drain(engine, &mut effects, drain_timeout));
+            continue;
+        }
         if stop_at.is_some() && !engine.has_calls() {
             break;
         }
@@ -71,17 +77,25 @@ pub(super) async fn drive(
                     warn!("Told to stop a second time");
                     break;
                 }
-                let now = now();
-                let until = now + drain_timeout;
-                info!(drain.seconds = drain_timeout.as_secs(), "Draining: no new calls are taken");
-                effects.draining(until);
-                engine.handle_drain(now, until);
-                stop_at = Some(until + FAREWELL);
+                stop_at = Some(drain(engine, &mut effects, drain_timeout));
             }
         }
     }
     flush(engine, &mut link, &mut effects);
     link.close().await;
+}
+
+/// Takes no new calls; returns when the process ends at the latest.
+fn drain(engine: &mut impl Engine, effects: &mut impl Effects, timeout: Duration) -> Instant {
+    let now = now();
+    let until = now + timeout;
+    info!(
+        drain.seconds = timeout.as_secs(),
+        "Draining: no new calls are taken"
+    );
+    effects.draining(until);
+    engine.handle_drain(now, until);
+    until + FAREWELL
 }
 
 fn handle_event(engine: &mut impl Engine, event: Event) {
@@ -94,15 +108,26 @@ fn handle_event(engine: &mut impl Engine, event: Event) {
     }
 }
 
-/// Does what the engine asks; returns when it wants to be called.
-fn flush(engine: &mut impl Engine, link: &mut Link, effects: &mut impl Effects) -> Option<Instant> {
+/// What the engine says when all is done that it asked for.
+struct Flushed {
+    /// When it wants to be called.
+    deadline: Option<Instant>,
+    /// An admin stops the service.
+    stop: bool,
+}
+
+/// Does what the engine asks.
+fn flush(engine: &mut impl Engine, link: &mut Link, effects: &mut impl Effects) -> Flushed {
+    let mut stop = false;
     loop {
         match engine.poll_output() {
             Output::Stanza(stanza) => link.send(stanza),
             Output::DropAllocations { username } => effects.drop_allocations(&username),
             Output::Store(change) => effects.store(change),
             Output::Echo(stanza) => effects.echo(stanza),
-            Output::Timeout(deadline) => return deadline,
+            Output::Reload => effects.reload(),
+            Output::Stop => stop = true,
+            Output::Timeout(deadline) => return Flushed { deadline, stop },
         }
     }
 }

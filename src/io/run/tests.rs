@@ -107,6 +107,8 @@ impl Effects for Dropped {
         self.0.send(username.to_owned()).unwrap();
     }
 
+    fn reload(&mut self) {}
+
     fn store(&mut self, change: Change) {
         panic!("nothing is to be stored: {change:?}");
     }
