@@ -1,5 +1,6 @@
 // Chromium with the real page: a person at the keyboard, played by the test.
 
+import { X509Certificate, createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,6 +8,19 @@ import path from 'node:path';
 import { chromium } from 'playwright-core';
 
 import { ownAddress, until } from './process.mjs';
+
+/** The keys (SPKI, SHA-256) that {@link trust} was told of. @type {string[]} */
+export const trusted = [];
+
+/**
+ * Browsers that are started from now on take this certificate for TURN over TLS, whoever signed it:
+ * `--ignore-certificate-errors` is for pages only.
+ * @param {string} pem
+ */
+export function trust(pem) {
+  const key = new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' });
+  trusted.push(createHash('sha256').update(key).digest('base64'));
+}
 
 /** Starts Debian's Chromium without a window and without a word to the outside. */
 export async function launchBrowser() {
@@ -17,6 +31,7 @@ export async function launchBrowser() {
     '--disable-background-networking', '--disable-component-update', '--disable-sync',
     '--no-first-run',
   ];
+  if (trusted.length) args.push(`--ignore-certificate-errors-spki-list=${trusted}`);
   if (ownAddress() === '127.0.0.1') args.push('--allow-loopback-in-peer-connection');
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args,
@@ -113,11 +128,14 @@ class WebDevice {
     return this.says(/^In a call/, patience);
   }
 
-  /** Only TURN from now on. */
-  relayOnly() {
-    return this.page.evaluate(() => {
-      globalThis.campana.client.rtcConfiguration = { iceTransportPolicy: 'relay' };
-    });
+  /** Only TURN from now on, and of the servers only those whose URL fits. */
+  relayOnly(pattern = /./) {
+    return this.page.evaluate(async (source) => {
+      const { client } = globalThis.campana;
+      const fits = new RegExp(source);
+      const iceServers = (await client.iceServers()).filter(({ urls }) => fits.test(urls));
+      client.rtcConfiguration = { iceTransportPolicy: 'relay', iceServers };
+    }, pattern.source);
   }
 
   /** Whatever path there is, again. */
