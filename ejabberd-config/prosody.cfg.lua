@@ -3,7 +3,7 @@
 
 plugin_paths = { "/usr/lib/prosody/modules" } -- where Debian puts prosody-modules
 modules_enabled = {
-  "blocklist"; "carbons"; "csi_simple"; "disco"; "pep"; "ping"; "roster"; "saslauth"; "smacks";
+  "blocklist"; "bosh"; "carbons"; "csi_simple"; "disco"; "pep"; "ping"; "roster"; "saslauth"; "smacks";
   "tls"; "vcard4"; "vcard_legacy"; "version"; "websocket";
   -- Campana sees who is online, and who is whose contact (XEP-0356); every client that asks this
   -- server for ICE servers (XEP-0215) is answered by Campana (XEP-0355). Debian: prosody-modules.
@@ -18,13 +18,16 @@ ssl = { certificate = "@CERTIFICATE@"; key = "@CERTIFICATE@" } -- one PEM file w
 c2s_ports = { @C2S_PORT@ }
 c2s_direct_tls_ports = {}
 
--- Browsers: ws://…/ws. Put it behind your HTTPS server, which these two lines trust.
+-- Browsers: ws://…/ws, and http://…/bosh for networks that let no WebSocket through. Put it
+-- behind your HTTPS server, which these lines trust.
 http_ports = { @HTTP_PORT@ }
 http_interfaces = { "@LISTEN@" }
 https_ports = {}
-http_paths = { websocket = "/ws" }
+http_paths = { websocket = "/ws"; bosh = "/bosh" }
 consider_websocket_secure = true
+consider_bosh_secure = true
 cross_domain_websocket = true
+cross_domain_bosh = true
 
 -- Campana attaches here: [component] jid, server and secret of its own file.
 component_ports = { @COMPONENT_PORT@ }

@@ -55,9 +55,9 @@ pub mod mapping;
 
 pub mod credentials;
 
-pub mod presence;
-
 pub mod disco;
+
+pub mod presence;
 
 pub mod call;
 

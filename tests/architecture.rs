@@ -26,8 +26,11 @@ const TABLE: &[(&str, &[&str])] = &[
     ("stanza", &["xml"]),
     ("mapping", &["sdp", "jingle"]),
     ("credentials", SERVICES),
-    ("presence", SERVICES),
     ("disco", SERVICES),
+    (
+        "presence",
+        &["xml", "web", "address", "stanza", "telemetry", "disco"],
+    ),
     (
         "call",
         &[
@@ -65,6 +68,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "gateway",
             "turn",
             "credentials",
+            "disco",
             "xml",
             "stun",
             "web",

@@ -12,6 +12,8 @@
     reason = "integration test"
 )]
 
+#[path = "flows/courier.rs"]
+mod courier;
 mod schema;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -22,9 +24,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use campana::credentials::{Secret, extdisco};
-use campana::gateway::{Config, Gateway, Output};
+use campana::gateway::{Change, Config, Gateway, Key, Output, Record};
 use campana::presence::Mode;
-use campana::xml::{BadStanza, Document, Element, Error, Limits, NS_COMPONENT, StanzaHeader};
+use campana::xml::{
+    BadStanza, Document, Element, Error, Limits, NS_CLIENT, NS_COMPONENT, StanzaHeader,
+};
+use courier::Couriers;
 use tracing_subscriber::fmt::MakeWriter;
 
 #[test]
@@ -118,6 +123,11 @@ struct Play {
     dropped: Vec<String>,
     /// Everything that the gateway sent.
     emitted: Vec<String>,
+    couriers: Couriers,
+    /// What is kept over a restart.
+    kept: HashMap<Key, Record>,
+    config: Config,
+    restarts: u8,
 }
 
 impl Play {
@@ -131,6 +141,9 @@ impl Play {
         ];
         let mut play = Self {
             gateway: Self::gateway(&config, now),
+            config,
+            kept: HashMap::new(),
+            restarts: 0,
             now,
             inbox: BTreeMap::new(),
             variables: HashMap::new(),
@@ -139,6 +152,7 @@ impl Play {
             linked: true,
             dropped: Vec::new(),
             emitted: Vec::new(),
+            couriers: Couriers::default(),
         };
         play.drain();
         play
@@ -179,6 +193,15 @@ impl Play {
         match words.as_slice() {
             [who, "sends:"] => {
                 let stanza = self.stamped(who, &body)?;
+                for stanza in self.couriers.hand_in(stanza, false) {
+                    self.gateway.handle_stanza(self.now, stanza);
+                }
+            }
+            [who, "carries"] => self.couriers.devices.push((*who).to_owned()),
+            [who, "hands", "in:"] => {
+                let stanza = Document::parse(body.as_bytes(), NS_CLIENT, &Limits::default())
+                    .map_err(|error| format!("{error}: {body}"))?;
+                let stanza = self.couriers.wrap(who, &stanza);
                 self.gateway.handle_stanza(self.now, stanza);
             }
             [who, "gets:"] => return self.expect(who, &body),
@@ -217,6 +240,16 @@ impl Play {
                     _ => return Err(format!("unknown mode {mode}")),
                 };
                 self.gateway = Self::gateway(&config, self.now);
+                self.config = config;
+            }
+            ["the", "service", "restarts"] => {
+                self.restarts += 1;
+                let seed = [self.restarts; 32];
+                let mut kept: Vec<_> = self.kept.values().cloned().collect();
+                kept.sort_by_key(|record| format!("{record:?}"));
+                self.gateway = Gateway::new(self.config.clone(), self.now, 1_700_000_000, seed);
+                self.gateway.restore(kept);
+                self.gateway.handle_link_up(self.now);
             }
             [who, "sends", "too", "much:"] => {
                 let header = StanzaHeader::of(self.stamped(who, &body)?.root());
@@ -294,6 +327,12 @@ impl Play {
             match self.gateway.poll_output() {
                 Output::Timeout(due) => return due,
                 Output::DropAllocations { username } => self.dropped.push(username),
+                Output::Store(Change::Keep(record)) => {
+                    self.kept.insert(record.key(), record);
+                }
+                Output::Store(Change::Forget(key)) => {
+                    self.kept.remove(&key);
+                }
                 Output::Stanza(text) => {
                     assert!(self.linked, "sent without a link: {text}");
                     let stanza = Document::parse(text.as_bytes(), NS_COMPONENT, &Limits::default())
@@ -306,16 +345,38 @@ impl Play {
     }
 
     fn deliver(&mut self, stanza: Document) {
+        let by_us = stanza.root().attr("from").unwrap_or_default().to_owned();
+        let stanza = self.couriers.send_on(stanza);
+        for sent in self.couriers.take_sent() {
+            self.gateway.handle_stanza(self.now, sent);
+        }
+        let sent_on = stanza.root().attr("from") != Some(&by_us);
+        if sent_on
+            && self
+                .couriers
+                .carry_for(stanza.root().attr("to").unwrap_or_default())
+        {
+            // From one that carries to another.
+            for stanza in self.couriers.hand_in(stanza, true) {
+                self.gateway.handle_stanza(self.now, stanza);
+            }
+            return;
+        }
         let root = stanza.root();
         let attr = |name: &str| root.attr(name).unwrap_or_default().to_owned();
         let (from, to, id) = (attr("from"), attr("to"), attr("id"));
         let domain = from.split('/').next().unwrap().rsplit('@').next().unwrap();
-        assert_eq!(domain, "call.example.org", "a foreign sender: {stanza:?}");
+        assert!(
+            domain == "call.example.org" || self.couriers.devices.contains(&from),
+            "a foreign sender: {stanza:?}"
+        );
         let is_request = root.name() == "iq" && attr("type") == "set";
         if is_request && !self.silent.contains(&to) {
             let reply = format!("<iq type='result' from='{to}' to='{from}' id='{id}'/>");
             let reply = Document::parse(reply.as_bytes(), NS_COMPONENT, &Limits::default());
-            self.gateway.handle_stanza(self.now, reply.unwrap());
+            for reply in self.couriers.hand_in(reply.unwrap(), true) {
+                self.gateway.handle_stanza(self.now, reply);
+            }
         }
         self.inbox.entry(to).or_default().push_back(stanza);
     }

@@ -116,6 +116,8 @@ async fn the_page_is_told_where_to_log_in() {
     assert_eq!(told["service"], "call.example.org");
     assert_eq!(told["domain"], "example.org");
     assert_eq!(told["websocket"], "wss://xmpp.example.org/ws");
+    assert_eq!(told["guests"], "guest.example.org");
+    assert_eq!(told.get("bosh"), None);
 
     let config = Config {
         domain: Some("people.example.net".into()),
@@ -143,12 +145,76 @@ async fn every_answer_is_guarded() {
         let (_, head, _) = http.ask(request).await;
         for guard in [
             "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; \
-             img-src 'self' data:; media-src 'self' blob:; connect-src 'self' ws: wss:; \
+             img-src 'self' data:; media-src 'self' blob:; connect-src 'self' https: wss:; \
              base-uri 'none'; frame-ancestors 'none'; form-action 'none'",
             "x-content-type-options: nosniff",
         ] {
             assert!(head.contains(guard), "{request}: {head}");
         }
+    }
+}
+
+#[tokio::test]
+async fn the_page_talks_to_the_servers_that_are_configured_and_to_no_other() {
+    for (websocket, bosh, sources) in [
+        (
+            Some("wss://xmpp.example.org/ws?a"),
+            None,
+            "wss://xmpp.example.org",
+        ),
+        (
+            Some("ws://127.0.0.1:5280/ws"),
+            Some("https://xmpp.example.org:5443/bosh"),
+            "ws://127.0.0.1:5280 https://xmpp.example.org:5443",
+        ),
+        // No host-source of CSP can be an IPv6 address, and none may add a directive.
+        (Some("ws://[::1]:5280/ws"), None, "ws:"),
+        (Some("wss://x;script-src *"), None, "wss:"),
+    ] {
+        let config = Config {
+            websocket: websocket.map(str::to_owned),
+            bosh: bosh.map(str::to_owned),
+            ..Config::default()
+        };
+        let http = serve(config, Some("call.example.org"), Health::new(None)).await;
+        let (_, head, _) = http.ask("GET /").await;
+        let expected = format!("connect-src 'self' {sources}; base-uri");
+        assert!(head.contains(&expected), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn any_client_is_told_where_browsers_connect() {
+    let config = Config {
+        websocket: Some("wss://xmpp.example.org/ws?a=1&b='".into()),
+        bosh: Some("https://xmpp.example.org/bosh".into()),
+        ..Config::default()
+    };
+    let http = serve(config, None, Health::new(None)).await;
+    let (status, head, body) = http.ask("GET /.well-known/host-meta.json").await;
+    assert_eq!(status, 200);
+    assert!(head.contains("access-control-allow-origin: *"), "{head}");
+    let told: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        told["links"][0]["rel"],
+        "urn:xmpp:alt-connections:websocket"
+    );
+    assert_eq!(told["links"][1]["href"], "https://xmpp.example.org/bosh");
+    let (_, head, body) = http.ask("GET /.well-known/host-meta").await;
+    assert!(head.contains("content-type: application/xrd+xml"), "{head}");
+    assert!(
+        body.contains("href='wss://xmpp.example.org/ws?a=1&amp;b=&apos;'"),
+        "{body}"
+    );
+
+    let plain = Config {
+        websocket: Some("ws://127.0.0.1/ws".into()),
+        ..Config::default()
+    };
+    let http = serve(plain, None, Health::new(None)).await;
+    for path in ["host-meta", "host-meta.json"] {
+        let (status, ..) = http.ask(&format!("GET /.well-known/{path}")).await;
+        assert_eq!(status, 404);
     }
 }
 

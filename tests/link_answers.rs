@@ -36,6 +36,10 @@ impl Running {
             .env("CAMPANA_COMPONENT__SECRET", SECRET)
             .env("CAMPANA_HTTP__LISTEN", "127.0.0.1:0")
             .env("CAMPANA_DRAIN_TIMEOUT", "1")
+            .env(
+                "CAMPANA_STATE_DIR",
+                std::env::temp_dir().join(format!("campana-answers-{}", std::process::id())),
+            )
             .current_dir(std::env::temp_dir())
             .stderr(Stdio::piped())
             .kill_on_drop(true)

@@ -5,9 +5,10 @@ import { copyFileSync, mkdirSync } from 'node:fs';
 import { build } from 'esbuild';
 
 mkdirSync('dist', { recursive: true });
-for (const file of ['index.html', 'style.css']) copyFileSync(file, `dist/${file}`);
+for (const file of ['index.html', 'style.css']) copyFileSync(`page/${file}`, `dist/${file}`);
 await build({
-  entryPoints: ['app.js', 'campana.js'],
+  entryPoints: ['page/app.js', 'campana.js'],
+  entryNames: '[name]',
   outdir: 'dist',
   bundle: true,
   format: 'esm',

@@ -1,42 +1,63 @@
 // One call: an RTCPeerConnection on this side, `urn:x-campana:sdp:0` on the other.
 
-import { NS, StanzaError, bare, child, element } from './stanza.js';
+import { CampanaError, StanzaError, wordsOf } from './errors.js';
+import { LocalMedia } from './media.js';
+import { Negotiation } from './negotiation.js';
+import { report } from './network.js';
+import { Path } from './path.js';
+import { NS, bare, child, element, personOf } from './stanza.js';
 
 /**
- * Events: `state` on each change of {@link Call#state}, `media` when the remote stream changes,
- * `info` (detail: `active`, `hold`, `unhold`, `mute` or `unmute`) from the peer, `problem` (detail:
- * Error) for what went wrong without ending the call.
+ * @typedef {import('./media.js').Media} Media
+ * @typedef {import('./media.js').Kind} Kind
+ */
+
+/**
+ * Events
+ * - `state` on each change of {@link Call#state};
+ * - `media` when what is sent or received changed: tracks, mute, hold, camera, screen;
+ * - `info` (detail: `active`, `hold`, `unhold`, `mute` or `unmute`) from the peer;
+ * - `path` (detail: boolean) when media stops flowing, and when it flows again;
+ * - `device` (detail: `{kind, lost}`) when a device went away, and another took its place or none did;
+ * - `problem` (detail: Error) for what went wrong without ending the call.
  */
 export class Call extends EventTarget {
   /** @type {'new' | 'incoming' | 'calling' | 'ringing' | 'connecting' | 'connected' | 'ended'} */
   state = 'new';
-  /** Why it ended: one of the reasons of XEP-0166. */
+  /** Why it ended: one of the reasons of XEP-0166 §7.4. */
   reason = '';
   /** What was said about it. */
   text = '';
-  /** What the caller wants to send. */
+  /** What the caller wants to send. @type {Media} */
   media = { audio: true, video: false };
-  /** @type {MediaStream | null} */
-  localStream = null;
   remoteStream = new MediaStream();
   /** @type {RTCPeerConnection | null} */
   pc = null;
+  /** When media first flowed, as of Date.now(). @type {number | null} */
+  since = null;
+  /** Whether this side sends silence. */
+  muted = false;
+  /** Whether this side put the call on hold. */
+  held = false;
+  /** Whether media flows. */
+  flowing = false;
+  /** What the peer told of itself. */
+  remote = { held: false, muted: { audio: false, video: false } };
 
   #client;
+  #local;
+  /** @type {Negotiation | null} */
+  #negotiation = null;
+  /** @type {Path | null} */
+  #path = null;
   /** Remote events are handled one after the other. @type {Promise<unknown>} */
   #turn = Promise.resolve();
-  /** Remote candidates that came before there was a description. @type {RTCIceCandidateInit[]} */
-  #early = [];
-  /** Local candidates and ends that wait for the next tick. @type {Element[]} */
-  #late = [];
-  /** The mids that have gathered candidates since the last description. @type {Set<string>} */
-  #gathered = new Set();
-  #described = false;
-  #negotiated = false;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #tick;
+  #accepting = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #patience;
+  /** @type {import('./network.js').Sample | null} */
+  #sample = null;
+  #stop = new AbortController();
 
   /**
    * @param {import('./campana.js').Client} client
@@ -48,21 +69,54 @@ export class Call extends EventTarget {
     this.sid = sid;
     /** Where this call's stanzas go. */
     this.peer = peer;
-    /** The gateway address of the other person. */
+    /** The address of the other person, as the service knows it. */
     this.address = bare(peer);
     this.direction = direction;
+    this.#local = new LocalMedia(client.devices);
+    this.#local.addEventListener('change', () => this.#tell('media'));
+    this.#local.addEventListener('shared', () => this.#tell('media'));
+    for (const type of ['lost', 'replaced']) {
+      this.#local.addEventListener(type, (event) => {
+        const { detail: kind } = /** @type {CustomEvent} */ (event);
+        this.#tell('device', { kind, lost: type === 'lost' });
+      });
+    }
+    navigator.mediaDevices?.addEventListener?.('devicechange', async () => {
+      if (!this.pc || this.state === 'ended') return;
+      if (await this.#local.regain()) this.#tell('device', { kind: 'audio', lost: false });
+    }, { signal: this.#stop.signal });
   }
 
-  /** Calls. @param {{audio: boolean, video: boolean}} media */
+  /** The other person's own address. */
+  get person() {
+    return personOf(this.address);
+  }
+
+  /** What this side sends, for the person to see. */
+  get localStream() {
+    return this.#local.stream;
+  }
+
+  /** Whether the camera is on. */
+  get camera() {
+    return this.#local.camera;
+  }
+
+  /** Whether a screen is shown instead. */
+  get sharing() {
+    return this.#local.sharing;
+  }
+
+  /** Calls. @param {Media} media */
   async place(media) {
     this.media = media;
     try {
-      const pc = await this.#prepare(media);
-      await pc.setLocalDescription();
+      await this.#open(media);
       this.#enter('calling', RING_PATIENCE);
-      await this.#sendDescription(pc);
+      await this.#negotiation?.offer();
     } catch (error) {
-      this.finish(error instanceof StanzaError ? 'general-error' : 'failed-application', wordsOf(error));
+      const cause = error instanceof StanzaError ? 'general-error' : 'failed-application';
+      this.finish(cause, wordsOf(error));
       throw error;
     }
   }
@@ -73,12 +127,22 @@ export class Call extends EventTarget {
     this.#signal(element('ringing')).catch(() => {});
   }
 
-  /** Picks up. @param {{audio: boolean, video: boolean}} [media] what to send; as proposed if not given */
+  /**
+   * Picks up. When no microphone is to be had it rejects and the call goes on ringing.
+   * @param {Media} [media] what to send; as proposed if not given
+   */
   async accept(media = this.media) {
-    if (this.state !== 'incoming') throw new Error(`the call is ${this.state}`);
+    if (this.state !== 'incoming' || this.#accepting) {
+      throw new CampanaError('wrong-state', `the call is ${this.state}`);
+    }
+    this.#accepting = true;
+    try {
+      await this.#open(media);
+    } finally {
+      this.#accepting = false;
+    }
     this.#enter('connecting', CONNECT_PATIENCE);
     try {
-      await this.#prepare(media);
       await this.#signal(element('proceed'));
     } catch (error) {
       this.hangUp('failed-application', wordsOf(error));
@@ -106,24 +170,74 @@ export class Call extends EventTarget {
     await this.#signal(end).catch((error) => this.#problem(error));
   }
 
+  /** Sends silence, or sound again, and tells the peer. @param {boolean} muted */
+  async mute(muted) {
+    this.muted = muted;
+    this.#local.mute(muted || this.held);
+    this.#tell('media');
+    await this.#inform('audio', muted);
+  }
+
+  /** Turns the camera on or off. @param {boolean} on */
+  async setCamera(on) {
+    await this.#local.setCamera(on);
+    this.#tell('media');
+    await this.#inform('video', !on && !this.sharing);
+  }
+
+  /** Shows a screen instead of the camera, or no more; the browser asks which. @param {boolean} on */
+  async share(on) {
+    await this.#local.share(on);
+    this.#tell('media');
+    await this.#inform('video', !this.camera && !this.sharing);
+  }
+
+  /** Neither sends nor plays anything for a while, or does again. @param {boolean} held */
+  async hold(held) {
+    if (held === this.held) return;
+    this.held = held;
+    this.#local.mute(held || this.muted);
+    const picture = this.#local.track('video');
+    if (picture) picture.enabled = !held;
+    for (const track of this.remoteStream.getTracks()) track.enabled = !held;
+    this.#tell('media');
+    await this.#tellPeer(element(held ? 'hold' : 'unhold'));
+  }
+
   /**
-   * Stops or resumes sending, and tells the peer.
-   * @param {'audio' | 'video'} kind
-   * @param {boolean} muted
+   * Uses another device from now on.
+   * @param {Kind} kind
+   * @param {string} [deviceId] any if none is given
    */
-  async mute(kind, muted) {
-    for (const transceiver of this.pc?.getTransceivers() ?? []) {
-      const { track } = transceiver.sender;
-      if (track?.kind !== kind) continue;
-      track.enabled = !muted;
-      const info = element(muted ? 'mute' : 'unmute', { mid: transceiver.mid });
-      await this.#signal(element('info', {}, info)).catch((error) => this.#problem(error));
-    }
+  useDevice(kind, deviceId) {
+    return this.#local.use(kind, deviceId);
+  }
+
+  /** Looks for another path; done by itself where the old one breaks. */
+  async restartIce() {
+    const { pc } = this;
+    if (!pc || this.state === 'ended') return;
+    const iceServers = await this.#client.iceServers().catch(() => null); // The old ones may still do.
+    if (pc.signalingState === 'closed') return;
+    if (iceServers) pc.setConfiguration({ ...pc.getConfiguration(), iceServers });
+    pc.restartIce();
+  }
+
+  /**
+   * The path, codecs, bitrates and losses of now.
+   * @returns {Promise<import('./network.js').Report | null>} null before there is a connection
+   */
+  async network() {
+    if (!this.pc) return null;
+    const { report: now, sample } = report(await this.pc.getStats(), this.#sample);
+    this.#sample = sample;
+    return now;
   }
 
   /** Whether a stanza about this call from that address is to be believed. @param {string} from */
   isFrom(from) {
-    return from === this.peer || (!this.peer.includes('/') && bare(from) === bare(this.peer));
+    const either = !this.peer.includes('/') || !from.includes('/');
+    return from === this.peer || (either && bare(from) === bare(this.peer));
   }
 
   /**
@@ -140,7 +254,9 @@ export class Call extends EventTarget {
         return;
       }
       this.#turn = this.#turn.then(() => this.#receiveEvent(event)).catch((error) => {
-        this.hangUp('failed-application', wordsOf(error));
+        // An offer of another time may be wrong; one that changes a running call is no reason to end it.
+        if (this.#negotiation?.settled) this.#problem(error);
+        else this.hangUp('failed-application', wordsOf(error));
       });
     }
   }
@@ -150,9 +266,12 @@ export class Call extends EventTarget {
     if (this.state === 'ended') return;
     this.reason = reason;
     this.text = text;
-    clearTimeout(this.#tick);
+    this.flowing = false;
+    this.#stop.abort();
+    this.#negotiation?.close();
+    this.#path?.close();
     this.pc?.close();
-    for (const track of this.localStream?.getTracks() ?? []) track.stop();
+    this.#local.stop();
     this.#enter('ended');
   }
 
@@ -164,13 +283,15 @@ export class Call extends EventTarget {
         if (this.state === 'calling') this.#enter('ringing', RING_PATIENCE);
         break;
       case 'offer':
-        await this.#receiveOffer(event.textContent ?? '');
+        if (!this.#negotiation) throw new Error('an offer before the call was accepted');
+        await this.#negotiation.receiveOffer(event.textContent ?? '');
         break;
       case 'answer':
-        await this.#receiveAnswer(event.textContent ?? '');
+        if (!this.#negotiation?.settled) this.#enter('connecting', CONNECT_PATIENCE);
+        await this.#negotiation?.receiveAnswer(event.textContent ?? '');
         break;
       case 'candidate':
-        await this.#receiveCandidate({
+        await this.#negotiation?.receiveCandidate({
           candidate: event.textContent ?? '',
           sdpMid: event.getAttribute('mid'),
           sdpMLineIndex: index(event.getAttribute('index')),
@@ -178,53 +299,32 @@ export class Call extends EventTarget {
         });
         break;
       case 'end-of-candidates':
-        await this.#receiveCandidate({
+        await this.#negotiation?.receiveCandidate({
           candidate: '', sdpMid: event.getAttribute('mid'), usernameFragment: event.getAttribute('ufrag'),
         });
         break;
       case 'info':
-        this.#tell('info', event.firstElementChild?.localName ?? '');
+        if (event.firstElementChild) this.#receiveInfo(event.firstElementChild);
         break;
       default: // A word of a later version.
     }
   }
 
-  /** @param {string} sdp */
-  async #receiveOffer(sdp) {
-    const { pc } = this;
-    if (!pc) throw new Error('an offer before the call was accepted');
-    // When both sides offer at once, this takes our own back (RFC 9429 §4.1.10.2); the service
-    // decides whose offer comes through.
-    await pc.setRemoteDescription({ type: 'offer', sdp });
-    await this.#addEarlyCandidates();
-    this.#described = false;
-    await pc.setLocalDescription();
-    await this.#sendDescription(pc);
-    this.#negotiated = true;
-  }
-
-  /** @param {string} sdp */
-  async #receiveAnswer(sdp) {
-    const { pc } = this;
-    if (pc?.signalingState !== 'have-local-offer') return; // Taken back meanwhile.
-    if (!this.#negotiated) this.#enter('connecting', CONNECT_PATIENCE);
-    await pc.setRemoteDescription({ type: 'answer', sdp });
-    this.#negotiated = true;
-    await this.#addEarlyCandidates();
-  }
-
-  /** @param {RTCIceCandidateInit} candidate */
-  async #receiveCandidate(candidate) {
-    if (!this.pc?.remoteDescription) {
-      if (this.#early.length < MAX_EARLY) this.#early.push(candidate);
-      return;
+  /** @param {Element} info */
+  #receiveInfo(info) {
+    const name = info.localName;
+    if (name === 'hold' || name === 'unhold') this.remote.held = name === 'hold';
+    if (name === 'active') this.remote.held = false;
+    if (name === 'mute' || name === 'unmute') {
+      const mid = info.getAttribute('mid');
+      const about = this.pc?.getTransceivers().find((transceiver) => transceiver.mid === mid);
+      const kind = about?.receiver.track.kind;
+      const { muted } = this.remote;
+      if (kind !== 'video') muted.audio = name === 'mute';
+      if (kind === 'video' || !mid) muted.video = name === 'mute';
     }
-    // One bad candidate is one path less.
-    await this.pc.addIceCandidate(candidate).catch((error) => this.#problem(error));
-  }
-
-  async #addEarlyCandidates() {
-    for (const candidate of this.#early.splice(0)) await this.#receiveCandidate(candidate);
+    this.#tell('media');
+    this.#tell('info', name);
   }
 
   /** @param {Element} end */
@@ -234,96 +334,72 @@ export class Call extends EventTarget {
     this.finish(end.getAttribute('reason') ?? 'success', text);
   }
 
-  /**
-   * Captures what is sent and makes the connection.
-   * @param {{audio: boolean, video: boolean}} media
-   */
-  async #prepare(media) {
-    const [iceServers, stream] = await Promise.all([
+  /** Opens the devices and makes the connection. @param {Media} media */
+  async #open(media) {
+    const [iceServers, noPicture] = await Promise.all([
       this.#client.iceServers().catch((error) => {
         this.#problem(error); // On one network a call works without.
         return [];
       }),
-      navigator.mediaDevices.getUserMedia(media),
+      this.#local.open(media),
     ]);
-    this.localStream = stream;
-    if (this.state === 'ended') {
-      for (const track of stream.getTracks()) track.stop();
-      throw new Error('the call has ended');
-    }
+    if (this.state === 'ended') throw new CampanaError('wrong-state', 'the call has ended');
+    if (noPicture) this.#problem(noPicture);
     const pc = new RTCPeerConnection({ iceServers, ...this.#client.rtcConfiguration });
     this.pc = pc;
-    pc.onicecandidate = ({ candidate }) => this.#gather(candidate);
-    pc.ontrack = ({ track }) => {
+    pc.addEventListener('track', ({ track }) => {
       this.remoteStream.addTrack(track);
+      for (const type of ['mute', 'unmute', 'ended']) track.addEventListener(type, () => this.#tell('media'));
       this.#tell('media');
-    };
-    pc.onconnectionstatechange = () => this.#connectionChanged(pc.connectionState);
-    pc.onnegotiationneeded = () => this.#renegotiate(pc);
-    for (const track of stream.getTracks()) pc.addTrack(track, stream);
-    return pc;
+    });
+    this.#negotiation = new Negotiation(pc, {
+      signal: (...events) => this.#signal(...events),
+      problem: (error) => this.#problem(error),
+    });
+    this.#path = new Path(pc, this.direction === 'out', {
+      restart: () => this.restartIce().catch((error) => this.#problem(error)),
+      change: (up) => this.#flow(up),
+      lost: () => this.hangUp('connectivity-error', 'no path for media was found'),
+    });
+    this.#local.attach(pc, media);
   }
 
-  /** @param {RTCPeerConnectionState} state */
-  #connectionChanged(state) {
-    if (state === 'connected') this.#enter('connected');
-    if (state === 'failed') this.hangUp('connectivity-error', 'no path for media was found');
-  }
-
-  /** The app changed tracks in mid-call. @param {RTCPeerConnection} pc */
-  async #renegotiate(pc) {
-    if (!this.#negotiated || pc.signalingState !== 'stable' || this.state === 'ended') return;
-    try {
-      this.#described = false;
-      await pc.setLocalDescription();
-      await this.#sendDescription(pc);
-    } catch (error) {
-      // A conflict means that an offer of the peer's is under way; the browser asks again after it.
-      if (error instanceof StanzaError && error.condition === 'conflict') return;
-      await pc.setLocalDescription({ type: 'rollback' }).catch(() => {}); // None left to take back.
-      this.#problem(error);
+  /** @param {boolean} up */
+  #flow(up) {
+    if (up) {
+      this.since ??= Date.now();
+      this.#enter('connected');
     }
+    if (this.flowing === up) return;
+    this.flowing = up;
+    this.#tell('path', up);
   }
 
-  /** @param {RTCPeerConnection} pc */
-  #sendDescription(pc) {
-    const { type, sdp } = /** @type {RTCSessionDescription} */ (pc.localDescription);
-    const sent = this.#signal(element(type, {}, sdp));
-    this.#described = true;
-    this.#flushLater();
-    return sent;
+  /** @param {Kind} kind @param {boolean} muted */
+  async #inform(kind, muted) {
+    const about = this.pc?.getTransceivers().filter(({ mid, receiver }) => mid !== null && receiver.track.kind === kind);
+    const mid = (about?.find(({ sender }) => sender.track) ?? about?.[0])?.mid;
+    if (mid) await this.#tellPeer(element(muted ? 'mute' : 'unmute', { mid }));
   }
 
-  /** @param {RTCIceCandidate | null} candidate null when gathering is over */
-  #gather(candidate) {
-    if (candidate?.candidate) {
-      const { sdpMid, sdpMLineIndex, usernameFragment } = candidate;
-      this.#gathered.add(sdpMid ?? '0');
-      this.#late.push(element('candidate', {
-        mid: sdpMid, index: sdpMLineIndex, ufrag: usernameFragment,
-      }, candidate.candidate));
-    } else if (!candidate) {
-      for (const mid of this.#gathered) this.#late.push(element('end-of-candidates', { mid }));
-      this.#gathered.clear();
-    }
-    this.#flushLater();
-  }
-
-  /** Candidates come in bursts: one IQ takes what a tick brings, and never precedes its offer. */
-  #flushLater() {
-    if (this.#tick || !this.#described || this.#late.length === 0) return;
-    this.#tick = setTimeout(() => {
-      this.#tick = undefined;
-      if (!this.#described || this.state === 'ended') return;
-      this.#signal(...this.#late.splice(0)).catch((error) => this.#problem(error));
-    }, TICK);
+  /** @param {Element} info */
+  async #tellPeer(info) {
+    if (this.state !== 'connected' && this.state !== 'connecting') return;
+    await this.#signal(element('info', {}, info)).catch((error) => this.#problem(error));
   }
 
   /** @param {Element[]} events */
   async #signal(...events) {
-    const session = element('session', { xmlns: NS.session, sid: this.sid }, ...events);
+    const { to, peer } = this.#client.route(this.peer);
+    const session = element('session', { xmlns: NS.session, sid: this.sid, peer }, ...events);
+    const again = () => /** @type {Element} */ (session.cloneNode(true));
     try {
-      await this.#client.request(this.peer, 'set', session);
+      await this.#client.request(to, 'set', again()).catch((error) => {
+        // Nobody knows whether it arrived; twice does no harm, but an offer is made anew.
+        const repeat = error instanceof CampanaError && error.code === 'lost' && !child(session, 'offer');
+        if (!repeat) throw error;
+        return this.#client.request(to, 'set', again());
+      });
     } catch (error) {
       // The other end has forgotten the call: so do we.
       if (error instanceof StanzaError && error.condition === 'item-not-found') {
@@ -341,6 +417,7 @@ export class Call extends EventTarget {
     if (this.state === 'ended') return;
     clearTimeout(this.#patience);
     if (patience) this.#patience = setTimeout(() => this.hangUp('timeout', `${state} for too long`), patience);
+    if (this.state === state) return;
     this.state = state;
     this.#tell('state', state);
   }
@@ -359,12 +436,7 @@ export class Call extends EventTarget {
 /** @param {string | null} text */
 const index = (text) => (text === null ? null : Number(text));
 
-/** @param {unknown} error */
-const wordsOf = (error) => (error instanceof Error ? error.message : `${error}`);
-
 const ENDINGS = { incoming: 'decline', calling: 'cancel', ringing: 'cancel' };
-const TICK = 20;
-const MAX_EARLY = 200;
 // The service gives up first; these bound a call whose service went away.
 const RING_PATIENCE = 180_000;
 const CONNECT_PATIENCE = 45_000;

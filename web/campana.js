@@ -1,32 +1,36 @@
 // Calls over XMPP for the browser. The app holds an RTCPeerConnection's worth of SDP; who answers,
 // and in which protocol, is Campana's business.
 //
-//   const client = await connect({ websocket, service: 'call.example.org', jid, password });
+//   const client = await connect({ service: 'call.example.org', jid, password });
 //   await client.announce({ audio: true, video: true });
 //   client.addEventListener('incoming', ({ detail: call }) => call.accept());
-//   const call = await client.call('romeo\\40example.net@call.example.org', { video: true });
+//   const call = await client.call('romeo@example.net', { video: true });
 
-import { $iq, $pres, Strophe } from 'strophe.js';
+import { $pres } from 'strophe.js';
 
 import { Call } from './call.js';
-import { NS, StanzaError, child, domain, element } from './stanza.js';
+import { Capabilities } from './caps.js';
+import { CARBONS, Courier } from './courier.js';
+import { CampanaError, StanzaError } from './errors.js';
+import { iceServers } from './ice.js';
+import { Peers } from './peers.js';
+import {
+  NS, child, domain, element, gatewayAddress, mediaOf, mediaWords, personOf, randomId,
+} from './stanza.js';
+import { Stream, WAITS } from './stream.js';
 
-export { Call, StanzaError };
+export { Call, CampanaError, Peers, StanzaError, personOf };
 
 /**
- * @typedef {object} Account
- * @property {string} websocket address of the XMPP server's WebSocket (RFC 7395)
- * @property {string} service Campana's domain
- * @property {string} jid `user@domain`, or a domain alone to come as a guest
- * @property {string} [password]
- *
+ * @typedef {import('./stream.js').Account & {service: string, carry?: boolean}} Account `service` is
+ *   Campana's domain; `carry`: contacts call, and are called, at the person's own address
  * @typedef {{audio?: boolean, video?: boolean}} Media
  */
 
 /**
  * Logs in and keeps the connection: after a loss it comes back under the same address.
  * @param {Account} account
- * @returns {Promise<Client>}
+ * @returns {Promise<Client>} rejects with a {@link CampanaError}
  */
 export async function connect(account) {
   const client = new Client(account);
@@ -37,52 +41,69 @@ export async function connect(account) {
 /**
  * One browser tab as a device of a person.
  *
- * Events: `incoming` (detail: {@link Call}), `online`, `offline`, and `closed` once no reconnection
- * is tried any more.
+ * Events: `incoming` (detail: {@link Call}), `online`, `offline`, and `closed` (detail: why, unless it
+ * was asked for) once no reconnection is tried any more.
  */
 export class Client extends EventTarget {
   /** Merged into the configuration of each call's RTCPeerConnection. @type {RTCConfiguration} */
   rtcConfiguration = {};
+  /** The microphone and camera that calls begin with. @type {import('./media.js').Choice} */
+  devices = {};
   /** Calls that have not ended, by sid. @type {Map<string, Call>} */
   calls = new Map();
 
   #account;
-  #connection;
+  #stream;
   /** What was announced last; null before. @type {Media | null} */
   #media = null;
-  /** @type {'closed' | 'connecting' | 'online' | 'offline'} */
-  #state = 'closed';
-  /** Fails a request under way, once the connection is lost. @type {Set<(error: Error) => void>} */
-  #unanswered = new Set();
+  /** @type {Courier | null} */
+  #courier = null;
+  #capabilities = new Capabilities([]);
+  /** @type {Peers | null} */
+  #peers = null;
+  /** The service knows this device, as far as it was asked to. */
+  #online = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #callsEnd;
 
   /** @param {Account} account */
   constructor(account) {
     super();
     this.#account = account;
-    this.#connection = new Strophe.Connection(account.websocket);
+    this.#stream = new Stream(account);
+    this.#stream.listen((iq) => this.#receive(iq), 'iq', { namespace: NS.session, types: ['get', 'set'] });
+    if (account.carry && !this.isGuest) {
+      this.#courier = new Courier(this.#stream, account.service);
+      this.#stream.listen((iq) => this.#disco(iq), 'iq', { namespace: NS.info, types: ['get'] });
+    }
+    this.#stream.addEventListener('online', () => this.#comeBack());
+    this.#stream.addEventListener('offline', () => this.#lost());
+    this.#stream.addEventListener('closed', (event) => this.#closed(/** @type {CustomEvent} */ (event).detail));
     globalThis.addEventListener?.('pagehide', () => this.close());
   }
 
   /** Our full address, once online. */
   get jid() {
-    return this.#connection.jid;
+    return this.#stream.jid;
   }
 
   get service() {
     return this.#account.service;
   }
 
-  get online() {
-    return this.#is('online');
+  get isGuest() {
+    return this.#stream.isGuest;
   }
 
-  /** Logs in; rejects with a reason for a person. */
+  get online() {
+    return this.#online;
+  }
+
+  /** Logs in; rejects with a {@link CampanaError}. */
   async open() {
-    this.#state = 'connecting';
-    // A resource of our own: the address, and with it the calls, outlives a lost connection.
-    const { jid } = this.#account;
-    await this.#login(this.#isGuest ? jid : `${jid}/web-${randomId(4)}`);
-    this.#enter('online');
+    await this.#stream.open();
+    this.#online = true;
+    this.dispatchEvent(new Event('online'));
   }
 
   /**
@@ -91,19 +112,52 @@ export class Client extends EventTarget {
    */
   async announce(media) {
     this.#media = media;
-    if (!this.online) await this.#whenOnline();
-    await this.#announce();
-  }
-
-  async #announce() {
-    this.#connection.send($pres({ to: this.service }).cnode(this.#device()));
+    if (this.#courier) await this.#beginCarrying(media);
+    this.#stream.send($pres({ to: this.service }).cnode(this.#device()).tree());
     // Presence is never acknowledged. Stanzas stay in order, so an answer to this one says that
     // the presence arrived.
-    const reply = await this.#exchange(this.service, 'get', element('query', { xmlns: NS.info }));
+    const reply = await this.#stream.request(this.service, 'get', element('query', { xmlns: NS.info }));
     const features = [...(child(reply, 'query')?.children ?? [])];
     if (!features.some((feature) => feature.getAttribute('var') === NS.session)) {
-      throw new Error(`${this.service} does not offer calls for browsers (${NS.session})`);
+      throw new CampanaError('no-service', `${this.service} does not offer calls for browsers (${NS.session})`);
     }
+  }
+
+  /**
+   * Copies of what the person's other devices say come first, then the presence that makes this one
+   * ring. While the service does not answer, nobody is told that it takes calls.
+   * @param {Media} media
+   */
+  async #beginCarrying(media) {
+    const stream = this.#stream;
+    await stream.request('', 'set', element('enable', { xmlns: CARBONS })).catch((error) => {
+      console.warn(`no carbons: calls that are answered elsewhere ring on. ${error}`);
+    });
+    const features = await stream.request(this.service, 'get', element('features', { xmlns: NS.session }))
+      .then((reply) => [...(child(reply, 'features', NS.session)?.children ?? [])], () => []);
+    this.#capabilities = new Capabilities(features
+      .map((feature) => feature.getAttribute('var') ?? '')
+      .filter((name) => !(name.endsWith(':audio') && !media.audio) && !(name.endsWith(':video') && !media.video)));
+    stream.send($pres().cnode(await this.#capabilities.element()).tree());
+  }
+
+  /** @param {Element} iq */
+  #disco(iq) {
+    const answer = this.#capabilities.answer(iq);
+    if (answer) this.#stream.answer(iq, answer);
+    else this.#stream.refuse(iq, 'item-not-found');
+  }
+
+  /**
+   * Who can be called. With `watch` the list is kept true from then on.
+   * @param {{watch?: boolean}} [options]
+   * @returns {Promise<Peers>}
+   */
+  async peers({ watch = true } = {}) {
+    const peers = new Peers();
+    if (watch) this.#peers = peers; // Changes may come before the list is complete.
+    await peers.load((query) => this.request(this.service, 'get', query), watch);
+    return peers;
   }
 
   /**
@@ -113,14 +167,12 @@ export class Client extends EventTarget {
   async iceServers() {
     const query = element('services', { xmlns: NS.services });
     const reply = await this.request(this.service, 'get', query);
-    return [...(child(reply, 'services', NS.services)?.children ?? [])]
-      .filter((service) => ICE_TYPES.includes(service.getAttribute('type') ?? ''))
-      .map(iceServer);
+    return iceServers(child(reply, 'services', NS.services));
   }
 
   /**
-   * Calls a gateway address. Resolves when the service has taken the call on; whether somebody
-   * answers is told by the call's `state` events.
+   * Calls a person, or an address of the service. Resolves when the service has taken the call on;
+   * whether somebody answers is told by the call's `state` events.
    * @param {string} address
    * @param {Media} [media]
    * @returns {Promise<Call>}
@@ -136,17 +188,17 @@ export class Client extends EventTarget {
    * @param {string} address
    */
   dial(address) {
-    const call = new Call(this, { sid: randomId(16), peer: address, direction: 'out' });
+    const carried = this.#courier && domain(address) !== domain(this.service);
+    const peer = carried ? address.trim() : gatewayAddress(address, this.service);
+    const call = new Call(this, { sid: randomId(16), peer, direction: 'out' });
     this.#hold(call);
     return call;
   }
 
   /** Ends every call and the connection; both at once, as far as a closing page allows. */
   close() {
-    if (this.#is('closed')) return;
-    for (const call of this.calls.values()) call.hangUp('gone');
-    this.#connection.disconnect('closed');
-    this.#enter('closed');
+    for (const call of [...this.calls.values()]) call.hangUp('gone');
+    this.#stream.close();
   }
 
   /**
@@ -157,146 +209,111 @@ export class Client extends EventTarget {
    * @returns {Promise<Element>}
    */
   request(to, type, payload) {
-    // At once where possible: a page that closes gets no second chance.
-    return this.online
-      ? this.#exchange(to, type, payload)
-      : this.#whenOnline().then(() => this.#exchange(to, type, payload));
+    return this.#stream.request(to, type, payload);
   }
 
-  /** @param {string} to @param {'get' | 'set'} type @param {Element} payload */
-  #exchange(to, type, payload) {
-    const { promise, resolve, reject } = withResolvers();
-    const iq = $iq({ to, type }).cnode(payload);
-    const failed = (/** @type {Element | null} */ reply) => reject(StanzaError.from(reply));
-    this.#connection.sendIQ(iq, resolve, failed, REPLY_PATIENCE);
-    this.#unanswered.add(reject);
-    return promise.finally(() => this.#unanswered.delete(reject));
+  /**
+   * Where what belongs to a call is sent, and whom it names: the service has carried calls at its
+   * own address.
+   * @param {string} peer
+   * @returns {{to: string, peer?: string}}
+   */
+  route(peer) {
+    return domain(peer) === domain(this.service) ? { to: peer } : { to: this.service, peer };
   }
 
-  /** @param {string} address full, or a domain for guests */
-  #login(address) {
-    const { promise, resolve, reject } = withResolvers();
-    const connection = this.#connection;
-    const patience = setTimeout(() => {
-      reject(new Error(`${this.#account.websocket} did not answer in time`));
-      connection.disconnect('timeout');
-    }, LOGIN_PATIENCE);
-    connection.connect(address, this.#account.password ?? '', (status, condition) => {
-      if (status === Strophe.Status.CONNECTED) {
-        this.#listen();
-        resolve(undefined);
-      } else if (status === Strophe.Status.AUTHFAIL) {
-        reject(new Error('wrong address or password'));
-      } else if (status === Strophe.Status.CONNFAIL || status === Strophe.Status.DISCONNECTED) {
-        reject(new Error(`no connection to ${this.#account.websocket}: ${condition ?? 'closed'}`));
-        if (status === Strophe.Status.DISCONNECTED) this.#lost();
-      }
-    });
-    return promise.finally(() => clearTimeout(patience));
-  }
-
-  /** Handlers live as long as one connection. */
-  #listen() {
-    const answer = (/** @type {Element} */ iq) => {
-      try {
-        this.#receive(iq);
-      } catch (error) {
-        console.error(error);
-      }
-      return true;
-    };
-    this.#connection.addHandler(answer, NS.session, 'iq', ['get', 'set']);
-  }
-
-  /** The connection is gone. A tab with an account comes back; a guest would be someone else. */
-  async #lost() {
-    for (const fail of this.#unanswered) fail(new Error('the connection was lost'));
-    this.#unanswered.clear();
-    if (!this.online) return;
-    this.#enter('offline');
-    const end = Date.now() + (this.#isGuest ? 0 : RETURN_PATIENCE);
-    for (let wait = 250; Date.now() < end; wait = Math.min(wait * 2, 2000)) {
-      await sleep(wait * (0.5 + Math.random() / 2));
-      if (!this.#is('offline')) return;
-      try {
-        await this.#comeBack();
-        return;
-      } catch (error) {
-        console.warn(`not back yet: ${error}`);
-      }
+  /** Asks for the list of people again: who watches is forgotten with the connection. */
+  async #watch() {
+    try {
+      await this.#peers?.load((query) => this.request(this.service, 'get', query), true);
+    } catch (error) {
+      console.warn(`no list of people: ${error}`);
     }
-    if (!this.#is('offline')) return;
-    for (const call of this.calls.values()) call.finish('gone', 'the connection was lost');
-    this.#enter('closed');
+  }
+
+  #lost() {
+    this.#online = false;
+    // Media goes on without us, as long as the service keeps the call.
+    clearTimeout(this.#callsEnd);
+    this.#callsEnd = setTimeout(() => this.#endCalls(), RETURN_PATIENCE);
+    this.dispatchEvent(new Event('offline'));
   }
 
   /** Online again is who is logged in and known to the service, which may return later. */
   async #comeBack() {
-    if (!this.#connection.connected) {
-      this.#connection.reset();
-      await this.#login(this.jid);
+    clearTimeout(this.#callsEnd);
+    if (!this.#media || this.#online) return;
+    for (let wait = 500; this.#stream.online && !this.#online; wait = Math.min(wait * 2, 5000)) {
+      try {
+        await this.announce(this.#media);
+        this.#online = true;
+      } catch (error) {
+        console.warn(`not back yet: ${error}`);
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
     }
-    if (this.#media) await this.#announce();
-    if (this.#is('offline')) this.#enter('online');
+    if (!this.#online) return;
+    this.dispatchEvent(new Event('online'));
+    this.#watch();
   }
 
-  get #isGuest() {
-    return !this.#account.jid.includes('@');
+  #endCalls() {
+    for (const call of [...this.calls.values()]) call.finish('gone', 'the connection was lost');
   }
 
-  /** @returns {Promise<void>} */
-  #whenOnline() {
-    if (!this.#is('offline')) return Promise.reject(new Error('not connected'));
-    return new Promise((resolve, reject) => {
-      const closed = () => reject(new Error('the connection was lost'));
-      this.addEventListener('online', () => resolve(), { once: true });
-      this.addEventListener('closed', closed, { once: true });
-    });
-  }
-
-  /** @param {string} state */
-  #is(state) {
-    return this.#state === state;
-  }
-
-  /** @param {'online' | 'offline' | 'closed'} state */
-  #enter(state) {
-    this.#state = state;
-    this.dispatchEvent(new Event(state));
+  /** @param {CampanaError | undefined} why */
+  #closed(why) {
+    this.#online = false;
+    clearTimeout(this.#callsEnd);
+    this.#endCalls();
+    this.dispatchEvent(new CustomEvent('closed', { detail: why }));
   }
 
   /** @param {Element} iq */
   #receive(iq) {
+    const stream = this.#stream;
     const from = iq.getAttribute('from') ?? '';
-    if (domain(from) !== domain(this.service)) return this.#refuse(iq, 'service-unavailable');
+    if (domain(from) !== domain(this.service)) return stream.refuse(iq, 'service-unavailable');
+    const set = iq.getAttribute('type') === 'set';
     const session = child(iq, 'session', NS.session);
-    if (session && iq.getAttribute('type') === 'set') return this.#receiveSession(iq, session, from);
-    if (child(iq, 'device', NS.session) && this.#media) return this.#reply(iq, this.#device());
-    return this.#refuse(iq, 'feature-not-implemented');
+    if (session && set) return this.#receiveSession(iq, session, session.getAttribute('peer') ?? from);
+    if (child(iq, 'carried', NS.session) && set && this.#courier) return this.#courier.send(iq);
+    const peers = child(iq, 'peers', NS.session);
+    if (peers && set && this.#peers) {
+      stream.answer(iq);
+      return this.#peers.update(peers);
+    }
+    if (child(iq, 'device', NS.session) && this.#media) {
+      stream.answer(iq, this.#device());
+      // It asks because it was away itself, and may not know who watches.
+      this.#watch();
+      return undefined;
+    }
+    return stream.refuse(iq, 'feature-not-implemented');
   }
 
-  /** @param {Element} iq @param {Element} session @param {string} from */
+  /** @param {Element} iq @param {Element} session @param {string} from the peer */
   #receiveSession(iq, session, from) {
     const sid = session.getAttribute('sid') ?? '';
     const call = this.calls.get(sid);
     if (call?.isFrom(from)) {
-      this.#reply(iq);
+      this.#stream.answer(iq);
       call.receive(session, from);
     } else if (child(session, 'end')) {
       // A call that we have already forgotten: over is over.
-      this.#reply(iq);
+      this.#stream.answer(iq);
     } else if (!call && child(session, 'propose')) {
-      this.#reply(iq);
+      this.#stream.answer(iq);
       this.#propose(sid, from, child(session, 'propose')?.getAttribute('media') ?? 'audio');
     } else {
-      this.#refuse(iq, 'item-not-found', 'no such call');
+      this.#stream.refuse(iq, 'item-not-found', 'no such call');
     }
   }
 
   /** @param {string} sid @param {string} from @param {string} media */
   #propose(sid, from, media) {
     const call = new Call(this, { sid, peer: from, direction: 'in' });
-    call.media = { audio: media.includes('audio'), video: media.includes('video') };
+    call.media = mediaOf(media);
     this.#hold(call);
     call.ring();
     this.dispatchEvent(new CustomEvent('incoming', { detail: call }));
@@ -305,71 +322,19 @@ export class Client extends EventTarget {
   /** @param {Call} call */
   #hold(call) {
     this.calls.set(call.sid, call);
+    this.#stream.longestWait = WAITS.calling;
     call.addEventListener('state', () => {
-      if (call.state === 'ended') this.calls.delete(call.sid);
+      if (call.state !== 'ended') return;
+      this.calls.delete(call.sid);
+      if (this.calls.size === 0) this.#stream.longestWait = WAITS.idle;
     });
   }
 
   #device() {
-    const kinds = Object.entries(this.#media ?? {}).filter(([, can]) => can).map(([kind]) => kind);
-    return element('device', { xmlns: NS.session, media: kinds.join(' ') });
-  }
-
-  /** @param {Element} iq @param {Element} [payload] */
-  #reply(iq, payload) {
-    const reply = $iq({ ...addressed(iq), type: 'result' });
-    this.#connection.send(payload ? reply.cnode(payload) : reply);
-  }
-
-  /** @param {Element} iq @param {string} condition @param {string} [text] */
-  #refuse(iq, condition, text) {
-    const error = element('error', { type: 'cancel' }, element(condition, { xmlns: NS.errors }));
-    if (text) error.append(element('text', { xmlns: NS.errors }, text));
-    this.#connection.send($iq({ ...addressed(iq), type: 'error' }).cnode(error));
+    const carry = this.#courier ? true : undefined;
+    return element('device', { xmlns: NS.session, media: mediaWords(this.#media ?? {}), carry });
   }
 }
 
-/** @param {Element} iq */
-const addressed = (iq) => ({ id: iq.getAttribute('id') ?? '', to: iq.getAttribute('from') ?? '' });
-
-/**
- * @param {Element} service
- * @returns {RTCIceServer}
- */
-function iceServer(service) {
-  const [type, host, port, transport, username, password] = [
-    'type', 'host', 'port', 'transport', 'username', 'password',
-  ].map((name) => service.getAttribute(name) ?? '');
-  const authority = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
-  const relays = type.startsWith('turn');
-  // A stun: URL has no transport (RFC 7064); with one Chromium refuses the whole configuration.
-  const urls = `${type}:${authority}${port && `:${port}`}${relays && transport ? `?transport=${transport}` : ''}`;
-  return relays ? { urls, username, credential: password } : { urls };
-}
-
-/** @param {number} ms */
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** @param {number} bytes */
-function randomId(bytes) {
-  const random = crypto.getRandomValues(new Uint8Array(bytes));
-  return Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-/** @returns {{promise: Promise<any>, resolve: (value: any) => void, reject: (error: Error) => void}} */
-function withResolvers() {
-  /** @type {(value: any) => void} */
-  let resolve = () => {};
-  /** @type {(reason: Error) => void} */
-  let reject = () => {};
-  const promise = new Promise((yes, no) => {
-    [resolve, reject] = [yes, no];
-  });
-  return { promise, resolve, reject };
-}
-
-const ICE_TYPES = ['stun', 'stuns', 'turn', 'turns'];
-const LOGIN_PATIENCE = 20_000;
-const REPLY_PATIENCE = 20_000;
 // As long as the service keeps the call of a device that is away.
 const RETURN_PATIENCE = 60_000;

@@ -1,14 +1,18 @@
 //! What devices say: browser apps, Jingle clients, and the messages that go before Jingle.
 
-use jid::BareJid;
+use std::time::Duration;
+
+use jid::{BareJid, FullJid};
 use tracing::debug;
 
 use super::leg::jingle::{Events, Jingle as JingleLeg, send, send_message};
 use super::leg::web::{Event, Web, read_offer};
-use super::leg::{Fault, Kind, Leg, Line, refused, unknown_session};
+use super::leg::{Fault, Kind, Leg, Line, refused, tie_break, unknown_session};
 use super::parties::{Call, Course};
 use super::signal::{Description, Ending, Signal};
-use super::{Between, CallId, Calls, Context, What};
+use super::table::Parties;
+use super::timer::Timer;
+use super::{Between, CallId, Calls, Carrier, Context, Devices, Request, What};
 use crate::jingle::message::{Ending as MessageEnding, Message, Step};
 use crate::jingle::{Action, Jingle, Reason, Sid, Transport};
 use crate::mapping::Session;
@@ -34,11 +38,17 @@ impl Calls {
             };
             let offer = read_offer(text, &self.mapping)?;
             let media = media_of(&offer.sdp);
-            let kind = Kind::Web(Web::calling(sid.clone()));
+            let named = between.through.map(|_| between.person.clone());
+            let client = session.peer.and_then(|peer| FullJid::new(&peer).ok());
+            let kind = Kind::Web(Web::calling(sid.clone(), named));
             let id = self.begin(cx.now, between, sid, media, kind)?;
             self.with(id, cx, |call, cx| {
                 call.offer = Some(offer);
-                let devices = devices(call, cx);
+                let mut devices = devices(call, cx);
+                if let Some(client) = client {
+                    devices.direct = Some(client);
+                    devices.announced = false;
+                }
                 call.ring(cx, devices)
             });
             return Ok(());
@@ -169,8 +179,7 @@ impl Calls {
         });
     }
 
-    /// A session-initiate that no announcement went before. The session is with the address it
-    /// was sent to, and clients hear no other.
+    /// A session-initiate that no announcement went before.
     fn initiated(
         &mut self,
         between: Between<'_>,
@@ -179,6 +188,14 @@ impl Calls {
     ) -> Result<(), StanzaError> {
         let dialect = cx.directory.dialect(between.from);
         let sid = payload.sid.clone();
+        if self.must_yield(between, &sid) {
+            return Err(tie_break());
+        }
+        // The session is with the address it was sent to, and clients hear no other.
+        let by = match between.through {
+            Some(device) => Carrier::Device(device.clone()),
+            None => Carrier::Direct(between.to.to_owned()),
+        };
         let session = match Session::initiated(payload, dialect).map_err(Fault::from) {
             Ok(session) => session,
             Err(Fault::Stanza(error)) => return Err(error),
@@ -187,7 +204,7 @@ impl Calls {
                 let line = Line {
                     call: CallId(0),
                     leg: 0,
-                    own: between.to.to_owned(),
+                    by,
                     peer: between.from.clone(),
                 };
                 let mut terminate = Jingle::new(Action::SessionTerminate, sid);
@@ -203,7 +220,7 @@ impl Calls {
         let id = self.begin(cx.now, between, sid, media, Kind::Jingle(Box::new(leg)))?;
         self.with(id, cx, |call, cx| {
             if let Some(caller) = call.leg(0) {
-                between.to.clone_into(&mut caller.line.own);
+                caller.line.by = by;
             }
             if let Some(Signal::Offer(offer)) = offer {
                 call.offer = Some(offer);
@@ -218,17 +235,25 @@ impl Calls {
         Ok(())
     }
 
-    /// A message of XEP-0353. There is no error for a
+    /// A message of XEP-0353, which servers held back for so long. There is no error for a
     /// message: what cannot be acted on is passed over.
     pub fn handle_message(
         &mut self,
         between: Between<'_>,
         message: &Message,
+        held_back: Duration,
         cx: &mut Context<'_>,
     ) {
-        let Some(&id) = self.by_parties.get(&between.parties(&message.sid)) else {
-            if let Step::Propose(kinds) = &message.step {
-                self.proposed(between, &message.sid, kinds, cx);
+        let parties = between.parties(&message.sid);
+        let Some(&id) = self.by_parties.get(&parties) else {
+            let over = self.past.holds(cx.now, &parties);
+            match &message.step {
+                Step::Propose(kinds) if !over => {
+                    self.proposed(between, &message.sid, kinds, held_back, cx);
+                }
+                // Picked up too late: it must not wait for a session.
+                Step::Proceed if over => self.too_late(between, &message.sid, cx),
+                _ => {}
             }
             return;
         };
@@ -283,10 +308,15 @@ impl Calls {
         &mut self,
         from: &BareJid,
         person: &BareJid,
+        through: Option<&FullJid>,
         message: &Message,
         cx: &mut Context<'_>,
     ) {
-        let parties = (person.clone(), from.clone(), message.sid.clone());
+        let sid = message.sid.clone();
+        let parties = match through {
+            Some(device) => Parties::Carried(device.clone(), from.clone(), sid),
+            None => Parties::Gateway(person.clone(), from.clone(), sid),
+        };
         if let (Some(&id), Step::Propose(_)) = (self.by_parties.get(&parties), &message.step) {
             self.with(id, cx, |call, cx| call.bounced(cx.out));
         }
@@ -297,8 +327,13 @@ impl Calls {
         between: Between<'_>,
         sid: &Sid,
         kinds: &[String],
+        held_back: Duration,
         cx: &mut Context<'_>,
     ) {
+        if !self.may_propose(between, sid, cx) {
+            return;
+        }
+        let supersedes = self.superseded(between);
         let mut media = Media::default();
         kinds.iter().for_each(|kind| media.add(kind));
         let leg = JingleLeg::proposing(sid.clone(), cx.directory.dialect(between.from));
@@ -309,22 +344,49 @@ impl Calls {
             media,
             Kind::Jingle(Box::new(leg)),
         ) {
-            Ok(id) => self.with(id, cx, |call, cx| {
-                let devices = devices(call, cx);
-                call.ring(cx, devices)
-            }),
-            Err(_) => {
-                if let Ok(own) = self.own_address(between.person) {
-                    let step = Step::Reject(Ending::from(Reason::Busy).element().into());
-                    send_message(&own, between.from.as_str(), sid, step, cx.out);
-                }
+            Ok(id) => {
+                let rings_for = self.config.ring_timeout().saturating_sub(held_back);
+                self.timers.set(id, Timer::Ring, cx.now + rings_for);
+                self.with(id, cx, |call, cx| {
+                    call.supersedes = supersedes;
+                    let devices = devices(call, cx);
+                    call.ring(cx, devices)
+                });
             }
+            // The person's other devices may still take what this one has no room for.
+            Err(_) if between.through.is_some() => {}
+            Err(_) => self.say(between, sid, Step::Reject(Reason::Busy.into()), cx),
+        }
+    }
+
+    /// A device took a call that has ended since.
+    fn too_late(&self, between: Between<'_>, sid: &Sid, cx: &mut Context<'_>) {
+        self.say(between, sid, Step::Retract(Reason::Cancel.into()), cx);
+    }
+
+    /// Says something of XEP-0353 that belongs to no call, or to none yet.
+    fn say(&self, between: Between<'_>, sid: &Sid, step: Step, cx: &mut Context<'_>) {
+        let about = Request {
+            call: CallId(0),
+            leg: 0,
+            what: What::Inform,
+        };
+        if let Some(by) = self.voice(between) {
+            send_message(about, &by, between.from.as_str(), sid, step, cx.out);
         }
     }
 }
 
 /// The devices that can ring, without the caller's own.
-fn devices(call: &Call, cx: &Context<'_>) -> super::Devices {
+fn devices(call: &Call, cx: &Context<'_>) -> Devices {
+    if let Some(device) = &call.through {
+        let called = call.owner_called().is_some();
+        return Devices {
+            web: called.then(|| device.clone()).into_iter().collect(),
+            direct: None,
+            announced: !called,
+        };
+    }
     let mut devices = cx.directory.devices(&call.callee, call.media);
     if let Some(caller) = call.legs.first().and_then(Option::as_ref) {
         devices.web.retain(|device| *device != caller.line.peer);

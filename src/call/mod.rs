@@ -10,15 +10,21 @@
 //! reaches a device only once it has picked up, except a client without XEP-0353, which cannot ring
 //! without a session-initiate.
 //!
+//! A call belongs to a gateway address, or a device carries it: then its Jingle leg speaks through
+//! that device, in the person's own name ([`Carrier`]), and the other leg is that device.
+//!
 //! A call under way may be changed from both sides: a browser's later offer becomes what XEP-0166
 //! has for it, and what a client asks for becomes an offer ([`crate::mapping::Session`]).
 
+mod carried;
 mod config;
 mod counters;
+mod glare;
 mod inputs;
 pub mod journal;
 mod leg;
 mod parties;
+mod past;
 mod progress;
 mod ringing;
 mod signal;
@@ -29,5 +35,7 @@ mod usage;
 pub use config::{Config, Limits};
 pub use counters::Counters;
 pub use journal::Journal;
-pub use signal::{Between, CallId, Context, Devices, Directory, Failure, Request, Sink, What};
-pub use table::Calls;
+pub use signal::{
+    Between, CallId, Carrier, Context, Devices, Directory, Failure, Request, Sink, What,
+};
+pub use table::{Calls, Load};

@@ -6,7 +6,7 @@ use tracing::Span;
 use super::leg::jingle::send_message;
 use super::leg::{Kind, Leg, Line};
 use super::signal::{Description, Ending, Signal};
-use super::{CallId, Context, Sink};
+use super::{CallId, Carrier, Context, Sink, What};
 use crate::jingle::Sid;
 use crate::jingle::message::Step;
 use crate::mapping::{Refusal, Trickle};
@@ -25,9 +25,11 @@ pub(super) struct Call {
     pub(super) answered: Option<Instant>,
     /// The span of its log lines.
     pub(super) span: Span,
-    /// The address that stands for the caller, which the callee's legs speak from.
-    pub(super) to_callee: String,
-    /// All devices that ever had a leg.
+    /// What speaks for the caller: the callee's legs do by this.
+    pub(super) to_callee: Carrier,
+    /// The device that carries the call.
+    pub(super) through: Option<FullJid>,
+    /// All devices that ever had a leg, but for those that are spoken to through another.
     pub(super) devices: Vec<FullJid>,
     /// How many of them [`Calls`](super::Calls) has in its index.
     pub(super) indexed: usize,
@@ -39,6 +41,8 @@ pub(super) struct Call {
     pub(super) established: bool,
     /// A `<propose/>` of XEP-0353 stands open with the callee.
     pub(super) proposed: bool,
+    /// The call that ends once this one is taken.
+    pub(super) supersedes: Option<CallId>,
     /// The caller was told that it rings.
     pub(super) rang: bool,
     /// The caller's offer, until a device has it.
@@ -92,15 +96,23 @@ impl Call {
     /// Adds a leg towards a device of the callee.
     pub(super) fn add(&mut self, peer: FullJid, kind: Kind) -> usize {
         let leg = self.legs.len();
-        self.devices.push(peer.clone());
         let line = Line {
             call: self.id,
             leg,
-            own: self.to_callee.clone(),
+            by: self.to_callee.clone(),
             peer,
         };
+        if !line.is_carried() {
+            self.devices.push(line.peer.clone());
+        }
         self.legs.push(Some(Leg::new(line, kind)));
         leg
+    }
+
+    /// Says something of XEP-0353 to the callee, at her bare JID or at one of her devices.
+    pub(super) fn message(&self, to: &str, what: What, step: Step, out: &mut dyn Sink) {
+        // Where a device carries it, that is the caller's.
+        send_message(self.about(what), &self.to_callee, to, &self.sid, step, out);
     }
 
     /// Whether a device may still pick up.
@@ -224,9 +236,6 @@ impl Call {
                 leg.end(ending, out);
             }
         }
-        if std::mem::take(&mut self.proposed) {
-            let step = Step::Retract(ending.element().into());
-            send_message(&self.to_callee, self.callee.as_str(), &self.sid, step, out);
-        }
+        self.retract(Step::Retract(ending.element().into()), out);
     }
 }

@@ -2,7 +2,7 @@
 
 use jid::FullJid;
 
-use super::leg::jingle::{Jingle, send_message};
+use super::leg::jingle::Jingle;
 use super::leg::web::Web;
 use super::leg::{Kind, Leg};
 use super::parties::{Call, Course};
@@ -18,7 +18,8 @@ impl Call {
     pub(super) fn ring(&mut self, cx: &mut Context<'_>, devices: Devices) -> Course {
         let media = self.media;
         for device in devices.web {
-            let leg = self.add(device, Kind::Web(Web::ring(self.sid.clone())));
+            let named = self.through.as_ref().map(|_| self.caller.clone());
+            let leg = self.add(device, Kind::Web(Web::ring(self.sid.clone(), named)));
             if let Some(Leg {
                 line,
                 kind: Kind::Web(web),
@@ -28,17 +29,13 @@ impl Call {
                 web.say(line, What::Begin, Message::Propose(media), cx.out);
             }
         }
-        // To the bare JID: the server hands it to every device, and keeps it for those that are
-        // woken by it (XEP-0353 §3.1).
-        let step = Step::Propose(media.names().map(str::to_owned).collect());
-        send_message(
-            &self.to_callee,
-            self.callee.as_str(),
-            &self.sid,
-            step,
-            cx.out,
-        );
-        self.proposed = true;
+        if devices.announced {
+            // To the bare JID: the server hands it to every device, and keeps it for those that
+            // are woken by it (XEP-0353 §3.1).
+            let step = Step::Propose(media.names().map(str::to_owned).collect());
+            self.message(self.callee.as_str(), What::Begin, step, cx.out);
+            self.proposed = true;
+        }
         let rings = self.legs.len() > 1;
         if let Some(direct) = devices.direct {
             self.add_client(cx, direct, false);
@@ -100,7 +97,7 @@ impl Call {
     pub(super) fn proceeded(&mut self, cx: &mut Context<'_>, device: FullJid) -> Course {
         if self.taken.is_some() {
             let step = Step::Retract(Ending::elsewhere(Reason::Cancel).element().into());
-            send_message(&self.to_callee, device.as_str(), &self.sid, step, cx.out);
+            self.message(device.as_str(), What::Inform, step, cx.out);
             return Course::GoesOn;
         }
         // The other devices of the person learn of the `<proceed/>` from their server.

@@ -4,7 +4,7 @@ use std::time::Instant;
 use jid::{BareJid, FullJid};
 
 use super::Journal;
-use crate::jingle::{Condition, Reason, ReasonElement};
+use crate::jingle::{Condition, Reason, ReasonElement, Sid};
 use crate::mapping::{Dialect, Receipt, Trickle};
 use crate::sdp;
 use crate::web::{self, Media};
@@ -61,6 +61,8 @@ pub(super) struct Ending {
     pub(super) text: Option<String>,
     /// Another device took or refused the call.
     pub(super) elsewhere: bool,
+    /// The call that it goes on as.
+    pub(super) migrated: Option<Sid>,
     /// The name of the mapping's refusal that ends it, for metrics.
     pub(super) cause: Option<&'static str>,
 }
@@ -80,6 +82,7 @@ impl From<Reason> for Ending {
             reason,
             text: None,
             elsewhere: false,
+            migrated: None,
             cause: None,
         }
     }
@@ -102,6 +105,7 @@ impl Ending {
     pub(super) fn element(&self) -> ReasonElement {
         let mut element = ReasonElement::from(self.reason);
         element.text.clone_from(&self.text);
+        element.alternative.clone_from(&self.migrated);
         element
     }
 }
@@ -142,16 +146,39 @@ pub struct Between<'a> {
     pub to: &'a str,
     /// The person whom that address stands for.
     pub person: &'a BareJid,
+    /// The device that carries the call, at whichever end of it; `None` at a gateway address.
+    pub through: Option<&'a FullJid>,
+}
+
+/// How stanzas get to a device, and whom it sees as their sender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// From this address of ours.
+    Direct(String),
+    /// From this device of the person's own, which we ask to send them.
+    Device(FullJid),
+}
+
+impl Carrier {
+    /// The sender.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        match self {
+            Self::Direct(own) => own,
+            Self::Device(device) => device.as_str(),
+        }
+    }
 }
 
 /// Where the engine's stanzas go.
 pub trait Sink {
-    /// Sends a stanza that wants no reply.
-    fn send(&mut self, stanza: String);
+    /// Sends a message of type `chat` with what `write` writes in it. A device that carries it
+    /// says with `request` that it did.
+    fn message(&mut self, request: Request, by: &Carrier, to: &str, write: &dyn Fn(&mut Writer));
 
     /// Sends an IQ of type `set` with the payload that `write` writes; the reply comes back with
     /// `request`.
-    fn request(&mut self, request: Request, from: &str, to: &str, write: &dyn Fn(&mut Writer));
+    fn request(&mut self, request: Request, by: &Carrier, to: &str, write: &dyn Fn(&mut Writer));
 
     /// Where steps of calls are noted, if anybody keeps them.
     fn journal(&mut self) -> Option<&mut Journal> {
@@ -219,4 +246,6 @@ pub struct Devices {
     pub web: Vec<FullJid>,
     /// The best client that does not speak XEP-0353.
     pub direct: Option<FullJid>,
+    /// Whoever else there is hears of the call by XEP-0353.
+    pub announced: bool,
 }

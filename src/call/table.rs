@@ -9,10 +9,11 @@ use tracing::{debug, info_span};
 
 use super::leg::{Kind, Leg, Line, out_of_order};
 use super::parties::{Call, Course};
+use super::past::Past;
 use super::signal::Ending;
 use super::timer::{Timer, Timers};
 use super::usage::Usage;
-use super::{Between, CallId, Config, Context, Counters, Failure, Limits, Request, What};
+use super::{Between, CallId, Carrier, Config, Context, Counters, Failure, Limits, Request, What};
 use crate::address::Addresses;
 use crate::jingle::{Reason, Sid};
 use crate::mapping;
@@ -33,24 +34,75 @@ pub struct Calls {
     rng: StdRng,
     pub(super) calls: HashMap<CallId, Call>,
     pub(super) by_parties: HashMap<Parties, CallId>,
-    by_device: HashMap<FullJid, Vec<CallId>>,
+    pub(super) by_device: HashMap<FullJid, Vec<CallId>>,
     usage: Usage,
-    /// How many calls join two people, in either direction.
-    pairs: HashMap<(BareJid, BareJid), usize>,
+    /// The calls that join two people, in either direction, at their gateway addresses.
+    pairs: HashMap<(BareJid, BareJid), Vec<CallId>>,
     pub(super) timers: Timers,
     counters: Arc<Counters>,
     next: u64,
     link_down: Option<Instant>,
+    /// Calls that are over.
+    pub(super) past: Past,
     /// Devices whose last call has ended, until somebody asks.
     free: Vec<FullJid>,
 }
 
-/// Whom our address stands for, the other party, and the sid.
-pub(super) type Parties = (BareJid, BareJid, Sid);
+/// How much [`Calls`] keeps that ends with calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Open calls.
+    pub open: usize,
+    /// Entries by which they are found: by parties, by device, by people, by caller.
+    pub indexed: usize,
+    /// Timers that are set.
+    pub timers: usize,
+}
+
+/// By whom a call is known.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Parties {
+    /// Whom our address stands for, the other party, and the sid.
+    Gateway(BareJid, BareJid, Sid),
+    /// The device that carries it, the other party, and the sid.
+    Carried(FullJid, BareJid, Sid),
+}
 
 impl Between<'_> {
     pub(super) fn parties(&self, sid: &Sid) -> Parties {
-        (self.person.clone(), self.from.to_bare(), sid.clone())
+        let from = self.from.to_bare();
+        match self.through {
+            None => Parties::Gateway(self.person.clone(), from, sid.clone()),
+            Some(device) => {
+                let other = if self.from == device {
+                    self.person.clone()
+                } else {
+                    from
+                };
+                Parties::Carried(device.clone(), other, sid.clone())
+            }
+        }
+    }
+}
+
+impl Call {
+    /// Under what it is known to both sides.
+    fn parties(&self) -> Vec<Parties> {
+        let (caller, callee, sid) = (&self.caller, &self.callee, &self.sid);
+        match &self.through {
+            None => vec![
+                Parties::Gateway(callee.clone(), caller.clone(), sid.clone()),
+                Parties::Gateway(caller.clone(), callee.clone(), sid.clone()),
+            ],
+            Some(device) => {
+                let other = if *caller == device.to_bare() {
+                    callee
+                } else {
+                    caller
+                };
+                vec![Parties::Carried(device.clone(), other.clone(), sid.clone())]
+            }
+        }
     }
 }
 
@@ -73,6 +125,7 @@ impl Calls {
             counters: Arc::default(),
             next: 0,
             link_down: None,
+            past: Past::default(),
             free: Vec::new(),
         }
     }
@@ -95,10 +148,31 @@ impl Calls {
         Arc::clone(&self.counters)
     }
 
+    /// How much is kept.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        Load {
+            open: self.calls.len(),
+            indexed: self.by_parties.len()
+                + self.by_device.len()
+                + self.pairs.len()
+                + self.usage.open(),
+            timers: self.timers.len(),
+        }
+    }
+
     /// Whether a call joins the two people.
     #[must_use]
     pub fn joins(&self, one: &BareJid, other: &BareJid) -> bool {
         self.pairs.contains_key(&pair(one, other))
+    }
+
+    /// The calls that join two people at their gateway addresses.
+    pub(super) fn of_pair(&self, one: &BareJid, other: &BareJid) -> Vec<CallId> {
+        self.pairs
+            .get(&pair(one, other))
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// Whether a device is in a call.
@@ -123,6 +197,7 @@ impl Calls {
         let Some(call) = self.calls.get_mut(&request.call) else {
             return;
         };
+        let established = call.established;
         let Some(leg) = call.leg(request.leg) else {
             return;
         };
@@ -149,6 +224,12 @@ impl Calls {
                     let events = jingle.replied(receipt, failure);
                     self.follow(request.call, &line, events, cx);
                 }
+            }
+            // Whoever is offline may come back.
+            What::Inform | What::Change(_)
+                if gone && condition != "item-not-found" && established =>
+            {
+                self.offline(cx.now, request.call, request.leg);
             }
             What::Inform | What::Change(_) if gone => {
                 let ending = Ending::from(Reason::Gone);
@@ -303,29 +384,26 @@ impl Calls {
         media: Media,
         kind: Kind,
     ) -> Result<CallId, StanzaError> {
-        let Between { from, person, .. } = between;
+        let Between {
+            from,
+            person,
+            through,
+            ..
+        } = between;
         let caller = from.to_bare();
-        let to_caller = (person.clone(), caller.clone(), sid.clone());
-        let to_callee = (caller.clone(), person.clone(), sid.clone());
-        if self.by_parties.contains_key(&to_caller) || self.by_parties.contains_key(&to_callee) {
-            return Err(out_of_order());
-        }
-        let all = self.calls.len();
-        self.usage
-            .admit(now, &caller, all, &self.limits)
-            .inspect_err(|error| self.counters.limits.add(error.cause.unwrap_or(OTHER), 1u64))?;
-        let key = self.key();
-        let address = |person| self.addresses.of(person).map(|of| format!("{of}/{key}"));
-        let (Some(own_to_caller), Some(own_to_callee)) = (address(person), address(&caller)) else {
-            return Err(StanzaError::service_unavailable());
-        };
+        let (to_caller, to_callee) = self.carriers(between)?;
         self.next += 1;
         let id = CallId(self.next);
         let line = Line {
             call: id,
             leg: 0,
-            own: own_to_caller,
+            by: to_caller,
             peer: from.clone(),
+        };
+        let devices = if line.is_carried() {
+            Vec::new()
+        } else {
+            vec![from.clone()]
         };
         let call = Call {
             id,
@@ -338,6 +416,9 @@ impl Calls {
                 media
             },
             began: now,
+            to_callee,
+            through: through.cloned(),
+            devices,
             picked_up: None,
             answered: None,
             span: info_span!(
@@ -346,22 +427,41 @@ impl Calls {
                 from.jid = %Pii(from),
                 to.jid = %Pii(person),
             ),
-            to_callee: own_to_callee,
-            devices: vec![from.clone()],
             indexed: 0,
             legs: vec![Some(Leg::new(line, kind))],
             taken: None,
             established: false,
             proposed: false,
+            supersedes: None,
             rang: false,
             offer: None,
             early: Vec::new(),
         };
+        let parties = call.parties();
+        if parties.iter().any(|key| self.by_parties.contains_key(key)) {
+            return Err(out_of_order());
+        }
+        let all = self.calls.len();
+        let owner = call.owner_called();
+        self.usage
+            .admit(now, &caller, all, &self.limits)
+            .and_then(|()| match &owner {
+                Some(owner) => self.usage.admit_called(&caller, owner, &self.limits),
+                None => Ok(()),
+            })
+            .inspect_err(|error| self.counters.limits.add(error.cause.unwrap_or(OTHER), 1u64))?;
+        if let Some(owner) = owner {
+            self.usage.opened(&owner, now);
+        }
+        self.usage.opened(&caller, now);
+        for key in parties {
+            self.by_parties.insert(key, id);
+        }
+        if call.through.is_none() {
+            let joined = self.pairs.entry(pair(&caller, person)).or_default();
+            joined.push(id);
+        }
         self.calls.insert(id, call);
-        self.by_parties.insert(to_caller, id);
-        self.by_parties.insert(to_callee, id);
-        self.usage.opened(&caller);
-        *self.pairs.entry(pair(&caller, person)).or_default() += 1;
         self.timers
             .set(id, Timer::Ring, now + self.config.ring_timeout());
         self.counters.open.set(self.calls.len());
@@ -404,28 +504,42 @@ impl Calls {
         if call.established {
             self.timers.stop(id, Timer::Ring);
         }
+        let old = call.taken.and_then(|_| call.supersedes.take());
+        let migrated = Call::migrated(&call.sid);
         if let Course::Ended(ending) = course {
             call.tell_end(&self.counters, &ending, cx);
-            self.forget(id);
+            self.forget(cx.now, id);
+        }
+        if let Some(old) = old {
+            self.supersede(old, &migrated, cx);
         }
     }
 
-    fn forget(&mut self, id: CallId) {
+    fn supersede(&mut self, old: CallId, ending: &Ending, cx: &mut Context<'_>) {
+        self.with(old, cx, |call, cx| call.end(cx.out, ending));
+    }
+
+    fn forget(&mut self, now: Instant, id: CallId) {
         let Some(call) = self.calls.remove(&id) else {
             return;
         };
         self.timers.stop_all(id, call.legs.len());
-        let pair = pair(&call.caller, &call.callee);
-        if let Some(calls) = self.pairs.get_mut(&pair) {
-            *calls -= 1;
-            if *calls == 0 {
-                self.pairs.remove(&pair);
+        if call.through.is_none() {
+            let pair = pair(&call.caller, &call.callee);
+            if let Some(calls) = self.pairs.get_mut(&pair) {
+                calls.retain(|call| *call != id);
+                if calls.is_empty() {
+                    self.pairs.remove(&pair);
+                }
             }
         }
-        self.by_parties
-            .remove(&(call.callee.clone(), call.caller.clone(), call.sid.clone()));
-        self.by_parties
-            .remove(&(call.caller.clone(), call.callee, call.sid));
+        for key in call.parties() {
+            self.by_parties.remove(&key);
+            self.past.put(now, key);
+        }
+        if let Some(owner) = call.owner_called() {
+            self.usage.closed(&owner);
+        }
         for device in call.devices {
             if let Some(calls) = self.by_device.get_mut(&device) {
                 calls.retain(|call| *call != id);
@@ -446,7 +560,7 @@ impl Calls {
             if let Some(call) = self.calls.get(&id) {
                 call.tell_loss(&self.counters, cx);
             }
-            self.forget(id);
+            self.forget(cx.now, id);
         }
     }
 
@@ -463,6 +577,28 @@ impl Calls {
     fn offline(&mut self, now: Instant, id: CallId, leg: usize) {
         self.timers
             .set(id, Timer::Offline(leg), now + self.config.offline_grace());
+    }
+
+    /// How the caller's and the callee's legs speak.
+    fn carriers(&mut self, between: Between<'_>) -> Result<(Carrier, Carrier), StanzaError> {
+        if let Some(device) = between.through {
+            // Its calls are named by their sid and the other person, not by an address.
+            let service = Carrier::Direct(self.addresses.service().to_string());
+            let device_speaks = Carrier::Device(device.clone());
+            return Ok(if between.from == device {
+                (service, device_speaks)
+            } else {
+                (device_speaks, service)
+            });
+        }
+        let key = self.key();
+        let address = |person| {
+            let of = self.addresses.of(person)?;
+            Some(Carrier::Direct(format!("{of}/{key}")))
+        };
+        address(between.person)
+            .zip(address(&between.from.to_bare()))
+            .ok_or_else(StanzaError::service_unavailable)
     }
 
     /// 128 random bits, in characters that need no escape anywhere.

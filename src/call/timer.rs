@@ -38,6 +38,10 @@ impl Timers {
         (0..legs).for_each(|leg| self.stop(call, Timer::Offline(leg)));
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.queue.len().max(self.set.len())
+    }
+
     pub(super) fn next(&self) -> Option<Instant> {
         self.queue.first().map(|(at, ..)| *at)
     }

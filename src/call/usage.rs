@@ -48,21 +48,45 @@ impl Usage {
         } else {
             return Ok(());
         };
-        Err(StanzaError::new(ErrorKind::Wait, "resource-constraint")
-            .with_text("too many calls, or too many attempts within a minute")
-            .because(limit))
+        Err(too_many(limit))
     }
 
-    pub(super) fn opened(&mut self, caller: &BareJid) {
-        if let Some(one) = self.people.get_mut(caller) {
-            one.open += 1;
+    /// Whether a person who is called through her own device has room for one more of this
+    /// caller. No caller gets more than half of it.
+    pub(super) fn admit_called(
+        &self,
+        caller: &BareJid,
+        called: &BareJid,
+        limits: &Limits,
+    ) -> Result<(), StanzaError> {
+        let open = |of| self.people.get(of).map_or(0, |one| one.open);
+        let most = limits.calls_per_person;
+        if open(called) >= most || open(caller) >= most.div_ceil(2) {
+            return Err(too_many("calls_per_person"));
         }
+        Ok(())
+    }
+
+    pub(super) fn opened(&mut self, person: &BareJid, now: Instant) {
+        self.people
+            .entry(person.clone())
+            .or_insert(OfOne {
+                open: 0,
+                attempts: 0,
+                minute: now,
+            })
+            .open += 1;
     }
 
     pub(super) fn closed(&mut self, caller: &BareJid) {
         if let Some(one) = self.people.get_mut(caller) {
             one.open = one.open.saturating_sub(1);
         }
+    }
+
+    /// Callers who have an open call.
+    pub(super) fn open(&self) -> usize {
+        self.people.values().filter(|one| one.open > 0).count()
     }
 
     /// Forgets those who have no call and made no attempt of late.
@@ -72,6 +96,12 @@ impl Usage {
             self.people.retain(|_, one| one.open > 0 || recent(one));
         }
     }
+}
+
+fn too_many(limit: &'static str) -> StanzaError {
+    StanzaError::new(ErrorKind::Wait, "resource-constraint")
+        .with_text("too many calls, or too many attempts within a minute")
+        .because(limit)
 }
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -1,12 +1,8 @@
 use std::collections::HashMap;
-
-use data_encoding::BASE64;
-use xmpp_parsers::caps::{compute_disco, hash_caps};
-use xmpp_parsers::disco::DiscoInfoResult;
-use xmpp_parsers::hashes::Algo;
-use xmpp_parsers::minidom;
+use std::sync::Arc;
 
 use super::NS_INFO;
+use super::caps::{Caps, FORM_TYPE, NS_DATA};
 use crate::web::Media;
 use crate::xml::Element;
 
@@ -17,14 +13,25 @@ pub struct Abilities {
     pub media: Media,
     /// Whether it speaks Jingle Message Initiation (XEP-0353).
     pub message_initiation: bool,
-    /// The name of its first identity, by which dialects are chosen.
+    /// The software's name, by which dialects are chosen: of its first identity, or of XEP-0232.
     pub name: String,
 }
 
-/// What stands behind the caps of others, by hash function and verification string.
-#[derive(Debug, Default)]
+/// What stands behind the caps of others.
+///
+/// Only what was verified is in it. When it is full, what was not seen for longest makes room.
+#[derive(Debug)]
 pub struct Cache {
-    known: HashMap<(String, String), Abilities>,
+    known: HashMap<Arc<Caps>, Known>,
+    most: usize,
+    clock: u64,
+}
+
+#[derive(Debug)]
+struct Known {
+    abilities: Abilities,
+    /// When it was last seen, in ticks of the cache's own clock.
+    seen: u64,
 }
 
 impl Abilities {
@@ -45,8 +52,10 @@ impl Abilities {
         };
         let name = query
             .children()
-            .find(|child| child.is("identity", NS_INFO))
-            .and_then(|identity| identity.attr("name"))
+            .filter(|child| child.is("identity", NS_INFO))
+            .find_map(|identity| identity.attr("name").filter(|name| !name.is_empty()))
+            .map(str::to_owned)
+            .or_else(|| software(query))
             .unwrap_or_default();
         Self {
             media,
@@ -56,83 +65,138 @@ impl Abilities {
     }
 }
 
+/// Name and version of the software, XEP-0232 §2.
+fn software(query: Element<'_>) -> Option<String> {
+    let field = |form: Element<'_>, var: &str| {
+        let field = form
+            .children()
+            .find(|f| f.is("field", NS_DATA) && f.attr("var") == Some(var))?;
+        Some(field.child("value", NS_DATA)?.text().into_owned())
+    };
+    query
+        .children()
+        .filter(|x| x.is("x", NS_DATA))
+        .filter(|x| field(*x, FORM_TYPE).as_deref() == Some(NS_SOFTWARE))
+        .find_map(|x| {
+            let version = field(x, "software_version").unwrap_or_default();
+            Some(
+                format!("{} {version}", field(x, "software")?)
+                    .trim()
+                    .to_owned(),
+            )
+        })
+}
+
 impl Cache {
+    /// An empty cache with room for so many.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self {
+            known: HashMap::new(),
+            most: most.max(1),
+            clock: 0,
+        }
+    }
+
     /// What stands behind these caps, if it is known.
     #[must_use]
-    pub fn get(&self, hash: &str, ver: &str) -> Option<&Abilities> {
-        self.known.get(&(hash.to_owned(), ver.to_owned()))
+    pub fn get(&self, caps: &Caps) -> Option<&Abilities> {
+        self.known.get(caps).map(|known| &known.abilities)
     }
 
-    /// Takes the answer of a client that says to have these caps, and returns what it can do.
-    /// Only if the hash is right the answer is remembered for everybody with the same caps.
-    pub fn learn(&mut self, hash: &str, ver: &str, query: Element<'_>) -> Abilities {
-        let abilities = Abilities::read(query);
-        if is_hash_of(hash, ver, query) {
-            if self.known.len() >= MAX_KNOWN {
-                self.known.clear();
-            }
-            self.known
-                .insert((hash.to_owned(), ver.to_owned()), abilities.clone());
-        }
-        abilities
+    /// Somebody has these caps. True if it is known what stands behind them.
+    pub fn seen(&mut self, caps: &Caps) -> bool {
+        self.clock += 1;
+        let Some(known) = self.known.get_mut(caps) else {
+            return false;
+        };
+        known.seen = self.clock;
+        true
+    }
+
+    /// Remembers what was verified before. Returns those that had to make room.
+    pub fn insert(&mut self, caps: Arc<Caps>, abilities: Abilities) -> Vec<Arc<Caps>> {
+        let full = self.known.len() >= self.most && !self.known.contains_key(&caps);
+        let gone = if full { self.make_room() } else { Vec::new() };
+        self.clock += 1;
+        let seen = self.clock;
+        self.known.insert(caps, Known { abilities, seen });
+        gone
+    }
+
+    /// How many are known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether none is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Drops the eighth that was not seen for longest.
+    fn make_room(&mut self) -> Vec<Arc<Caps>> {
+        let mut ages: Vec<u64> = self.known.values().map(|known| known.seen).collect();
+        let nth = (ages.len() / 8).min(ages.len().saturating_sub(1));
+        let oldest = *ages.select_nth_unstable(nth).1;
+        let is_old = |known: &Known| known.seen <= oldest;
+        let gone = self.known.iter().filter(|(_, known)| is_old(known));
+        let gone: Vec<Arc<Caps>> = gone.map(|(caps, _)| Arc::clone(caps)).collect();
+        self.known.retain(|_, known| !is_old(known));
+        gone
     }
 }
 
-/// XEP-0115 §5.4: whether `ver` is what the hash of the answer gives.
-fn is_hash_of(hash: &str, ver: &str, query: Element<'_>) -> bool {
-    let algorithm = match hash {
-        "sha-1" => Algo::Sha_1,
-        "sha-256" => Algo::Sha_256,
-        _ => return false,
-    };
-    let Ok(query) = query.to_xml().parse::<minidom::Element>() else {
-        return false;
-    };
-    let Ok(info) = DiscoInfoResult::try_from(query) else {
-        return false;
-    };
-    hash_caps(&compute_disco(&info), algorithm)
-        .is_ok_and(|computed| BASE64.encode(&computed.hash) == ver)
-}
-
-/// Distinct caps remembered; a busy server sees a few hundred.
-const MAX_KNOWN: usize = 4_000;
+/// XEP-0232 §2.
+const NS_SOFTWARE: &str = "urn:xmpp:dataforms:softwareinfo";
 /// Characters of a client's name.
 const MAX_NAME: usize = 64;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disco::Profile;
-    use crate::xml::{Document, Limits, Writer};
+    use crate::disco::Scheme;
+    use crate::xml::{Document, Limits};
 
-    fn answer(profile: &Profile) -> Document {
-        let mut writer = Writer::new("");
-        writer.open("query", NS_INFO);
-        profile.write_info(&mut writer);
-        Document::parse(writer.finish().as_bytes(), "", &Limits::default()).unwrap()
+    fn caps(n: usize) -> Arc<Caps> {
+        Arc::new(Caps::new(Scheme::V1, "n", "sha-1", &n.to_string()))
     }
 
     #[test]
-    fn a_right_hash_is_remembered() {
-        let profile = Profile::person(Media::AUDIO);
-        let mut cache = Cache::default();
-        let learned = cache.learn("sha-1", profile.ver(), answer(&profile).root());
-        assert_eq!(learned.media, Media::AUDIO);
-        assert!(learned.message_initiation);
-        assert_eq!(cache.get("sha-1", profile.ver()), Some(&learned));
+    fn ten_thousand_distinct_hashes_and_those_in_use_stay() {
+        let mut cache = Cache::new(10_000);
+        let mut gone = 0;
+        for n in 0..50_000 {
+            gone += cache.insert(caps(n), Abilities::default()).len();
+            // A client that everybody has.
+            assert!(n == 0 || cache.seen(&caps(0)), "at {n}");
+            assert!(cache.len() <= 10_000);
+        }
+        assert_eq!(gone + cache.len(), 50_000);
+        assert!(cache.get(&caps(49_999)).is_some() && cache.get(&caps(1)).is_none());
     }
 
     #[test]
-    fn a_wrong_hash_is_believed_of_its_sender_only() {
-        let mut cache = Cache::default();
-        let profile = Profile::person(Media::BOTH);
-        let victim = profile.ver();
-        let poison = answer(&Profile::person(Media::default()));
-        assert_eq!(
-            cache.learn("sha-1", victim, poison.root()).media,
-            Media::default()
-        );
-        assert_eq!(cache.get("sha-1", victim), None);
+    fn the_hash_counts_and_not_who_has_it() {
+        let mut cache = Cache::new(2);
+        let other = Caps::new(Scheme::V1, "other", "sha-1", "0");
+        cache.insert(caps(0), Abilities::default());
+        assert!(cache.seen(&other));
+        assert!(!cache.seen(&Caps::new(Scheme::V2, "n", "sha-1", "0")));
+        assert!(!cache.seen(&Caps::new(Scheme::V1, "n", "sha-256", "0")));
+    }
+
+    #[test]
+    fn software_names_itself() {
+        let xml = include_str!("../../tests/caps/xep-0115-complex.xml");
+        let unnamed = xml
+            .replace("name='Psi 0.11'", "")
+            .replace("name='Ψ 0.11'", "");
+        for xml in [xml, &unnamed] {
+            let query = Document::parse(xml.as_bytes(), "", &Limits::default()).unwrap();
+            assert_eq!(Abilities::read(query.root()).name, "Psi 0.11");
+        }
     }
 }

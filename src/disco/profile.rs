@@ -1,12 +1,7 @@
-use data_encoding::BASE64;
-use xmpp_parsers::caps::{compute_disco, hash_caps};
-use xmpp_parsers::disco::DiscoInfoResult;
-use xmpp_parsers::hashes::Algo;
-use xmpp_parsers::minidom;
-
+use super::caps::{Caps, NS_CAPS, NS_ECAPS2, NS_HASHES, Scheme};
 use super::{NS_INFO, NS_ITEMS};
 use crate::web::{self, Media};
-use crate::xml::Writer;
+use crate::xml::{Document, Limits, Writer};
 
 /// What one kind of our addresses answers to disco#info.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +9,8 @@ pub struct Profile {
     category: &'static str,
     kind: &'static str,
     features: Vec<&'static str>,
-    ver: String,
+    /// By XEP-0115, with SHA-1 as its §5.1 asks for, and by XEP-0390.
+    caps: Vec<Caps>,
 }
 
 impl Profile {
@@ -33,7 +29,7 @@ impl Profile {
     /// `urn:ietf:rfc:3264` is left out on purpose: clients that see it stop to trickle.
     #[must_use]
     pub fn person(media: Media) -> Self {
-        let mut features = vec![NS_INFO, NS_PING, web::NS, NS_CAPS];
+        let mut features = vec![NS_INFO, NS_PING, web::NS, NS_CAPS, NS_ECAPS2];
         if !media.is_empty() {
             features.extend(CALL_FEATURES);
             features.extend(media.audio.then_some(NS_RTP_AUDIO));
@@ -58,52 +54,56 @@ impl Profile {
             category,
             kind,
             features,
-            ver: String::new(),
+            caps: Vec::new(),
         };
-        profile.ver = profile.verification();
+        let mut writer = Writer::new("");
+        writer.open("query", NS_INFO);
+        profile.write_info(&mut writer);
+        if let Ok(query) = Document::parse(writer.finish().as_bytes(), "", &Limits::default()) {
+            let of = |scheme, algorithm| Caps::of(scheme, CAPS_NODE, algorithm, query.root());
+            profile.caps = vec![of(Scheme::V1, "sha-1"), of(Scheme::V2, "sha-256")];
+        }
         profile
     }
 
-    /// The verification string of XEP-0115 §5.1, with SHA-1 as that section asks for.
-    #[must_use]
-    pub fn ver(&self) -> &str {
-        &self.ver
-    }
-
-    fn verification(&self) -> String {
-        let mut writer = Writer::new("");
-        writer.open("query", NS_INFO);
-        self.write_info(&mut writer);
-        writer
-            .finish()
-            .parse::<minidom::Element>()
-            .ok()
-            .and_then(|query| DiscoInfoResult::try_from(query).ok())
-            .and_then(|info| hash_caps(&compute_disco(&info), Algo::Sha_1).ok())
-            .map(|hash| BASE64.encode(&hash.hash))
-            .unwrap_or_default()
-    }
-
-    /// Writes `<c/>` for a presence.
+    /// Writes the `<c/>` of both XEPs for a presence.
     pub fn write_caps(&self, writer: &mut Writer) {
-        writer.open("c", NS_CAPS).attr("hash", "sha-1");
-        writer
-            .attr("node", CAPS_NODE)
-            .attr("ver", self.ver())
-            .close();
+        for caps in &self.caps {
+            match caps.scheme {
+                Scheme::V1 => {
+                    writer.open("c", NS_CAPS).attr("hash", caps.algorithm());
+                    writer.attr("node", CAPS_NODE).attr("ver", caps.hash());
+                }
+                Scheme::V2 => {
+                    writer.open("c", NS_ECAPS2).open("hash", NS_HASHES);
+                    writer.attr("algo", caps.algorithm());
+                    writer.text(caps.hash()).close();
+                }
+            }
+            writer.close();
+        }
     }
 
     /// Whether disco#info at `node` asks for what stands behind our caps.
     #[must_use]
     pub fn answers(&self, node: &str) -> bool {
-        node.strip_prefix(CAPS_NODE)
-            .and_then(|rest| rest.strip_prefix('#'))
-            .is_some_and(|ver| ver == self.ver)
+        self.caps.iter().any(|caps| caps.query_node() == node)
     }
 }
 
-/// XEP-0115 §4.
-const NS_CAPS: &str = "http://jabber.org/protocol/caps";
+/// Writes `<features/>`: what the caps of a device list whose calls are carried. The app leaves out
+/// the media that it does not take.
+pub fn write_call_features(writer: &mut Writer) {
+    writer.open("features", web::NS);
+    for feature in CALL_FEATURES
+        .into_iter()
+        .chain([NS_RTP_AUDIO, NS_RTP_VIDEO])
+    {
+        writer.open("feature", web::NS).attr("var", feature).close();
+    }
+    writer.close();
+}
+
 /// The name of the identities.
 const NAME: &str = "Campana";
 /// The URI of the software, XEP-0115 §4.
@@ -136,9 +136,12 @@ mod tests {
     #[test]
     fn caps_differ_by_media_and_name_their_own_answer() {
         let (audio, both) = (Profile::person(Media::AUDIO), Profile::person(Media::BOTH));
-        assert_ne!(audio.ver(), both.ver());
-        assert!(audio.answers(&format!("{CAPS_NODE}#{}", audio.ver())));
-        assert!(!audio.answers(&format!("{CAPS_NODE}#{}", both.ver())));
+        assert_ne!(audio.caps, both.caps);
+        assert_eq!(audio.caps.len(), 2);
+        for (own, other) in audio.caps.iter().zip(&both.caps) {
+            assert!(audio.answers(&own.query_node()));
+            assert!(!audio.answers(&other.query_node()));
+        }
         assert!(!audio.answers(""));
     }
 

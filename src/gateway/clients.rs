@@ -1,13 +1,16 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
-use jid::{BareJid, FullJid, Jid};
+use jid::{BareJid, FullJid};
 
+use super::Limits;
 use super::outbox::{Outbox, Purpose};
+use super::records::{Change, Key, Record};
 use crate::call::{Devices, Directory};
-use crate::disco::{self, Abilities, Cache};
+use crate::disco::{self, Abilities, Cache, Caps};
 use crate::mapping::Dialect;
-use crate::presence::{CapsRef, Client, Registry};
-use crate::web::Media;
+use crate::presence::{Client, Registry, Show};
+use crate::web::{Media, PeerDevice};
 use crate::xml::Element;
 
 /// People's devices and what they can do.
@@ -15,70 +18,120 @@ use crate::xml::Element;
 pub(super) struct Clients {
     pub(super) registry: Registry,
     cache: Cache,
-    /// Of clients whose caps say nothing that can be verified.
-    own: HashMap<FullJid, Abilities>,
-    /// Caps that somebody was asked about.
-    asking: HashSet<CapsRef>,
+    /// Of clients whose caps could not be verified, with those caps.
+    own: HashMap<FullJid, (Arc<Caps>, Abilities)>,
+    /// Caps that somebody was asked about, and others who have them.
+    asking: HashMap<Arc<Caps>, BTreeSet<FullJid>>,
+    /// Each caps of those that are there, once.
+    shared: HashSet<Arc<Caps>>,
+    /// How many of them there are when the unused are dropped next.
+    sweep_at: usize,
 }
 
 impl Clients {
-    pub(super) fn new(devices_per_person: usize) -> Self {
+    pub(super) fn new(limits: &Limits) -> Self {
         Self {
-            registry: Registry::new(devices_per_person),
-            cache: Cache::default(),
+            registry: Registry::new(limits.devices_per_person),
+            cache: Cache::new(limits.caps),
             own: HashMap::new(),
-            asking: HashSet::new(),
+            asking: HashMap::new(),
+            shared: HashSet::new(),
+            sweep_at: MIN_SWEEP,
         }
+    }
+
+    /// What was verified before this start.
+    pub(super) fn restore(&mut self, caps: Arc<Caps>, abilities: Abilities) {
+        self.cache.insert(caps, abilities);
     }
 
     /// A client is available. What it can do is asked for unless it is known.
     pub(super) fn available(
         &mut self,
         jid: &FullJid,
-        client: Client,
+        mut client: Client,
         service: &str,
         out: &mut Outbox,
     ) {
-        let caps = client.caps.clone();
+        let caps = client.caps.take().map(|caps| self.share(caps));
+        client.caps.clone_from(&caps);
         if !self.registry.available(jid, client) {
             out.limit("devices_per_person");
             return;
         }
         let Some(caps) = caps else { return };
-        if self.cache.get(&caps.hash, &caps.ver).is_some() || self.asking.contains(&caps) {
+        if self.cache.seen(&caps) || self.own.get(jid).is_some_and(|(of, _)| *of == caps) {
             return;
         }
-        let node = format!("{}#{}", caps.node, caps.ver);
-        let purpose = Purpose::Caps(jid.clone(), caps.clone());
-        let asked = out.ask(purpose, "get", service, jid.as_str(), &|writer| {
-            writer
-                .open("query", disco::NS_INFO)
-                .attr("node", &node)
-                .close();
-        });
-        if asked {
-            self.asking.insert(caps);
+        if let Some(waiting) = self.asking.get_mut(&caps) {
+            waiting.insert(jid.clone());
+            return;
         }
+        let node = caps.is_verifiable().then(|| caps.query_node());
+        ask(jid, &caps, node.as_deref(), service, out);
+        self.asking.insert(caps, BTreeSet::new());
     }
 
-    pub(super) fn unavailable(&mut self, jid: &Jid) {
+    pub(super) fn unavailable(&mut self, jid: &FullJid) {
         self.registry.unavailable(jid);
-        match jid.clone().try_into_full() {
-            Ok(full) => {
-                self.own.remove(&full);
-            }
-            Err(bare) => self.own.retain(|full, _| full.to_bare() != bare),
-        }
+        self.own.remove(jid);
     }
 
-    /// The answer about a client's caps, or that none came.
-    pub(super) fn learned(&mut self, jid: &FullJid, caps: &CapsRef, query: Option<Element<'_>>) {
-        self.asking.remove(caps);
-        let Some(query) = query else { return };
-        let abilities = self.cache.learn(&caps.hash, &caps.ver, query);
-        if self.cache.get(&caps.hash, &caps.ver).is_none() && self.own.len() < MAX_OWN {
-            self.own.insert(jid.clone(), abilities);
+    /// The answer about a client's caps, or that none came. `lang` is that of the stanza. Returns
+    /// those of whom more is known now, and what is to be kept of it.
+    pub(super) fn learned(
+        &mut self,
+        jid: &FullJid,
+        caps: &Arc<Caps>,
+        query: Option<(Element<'_>, Option<&str>)>,
+        service: &str,
+        out: &mut Outbox,
+    ) -> (Vec<BareJid>, Vec<Change>) {
+        let mut waiting = self.asking.remove(caps).unwrap_or_default();
+        let mut known = Vec::new();
+        if let Some((query, lang)) = query {
+            let abilities = Abilities::read(query);
+            known.push(jid.to_bare());
+            if caps.is_of(query, lang) {
+                let gone = self.cache.insert(Arc::clone(caps), abilities.clone());
+                let mut changes: Vec<Change> = gone
+                    .into_iter()
+                    .map(|caps| Change::Forget(Key::Caps(caps)))
+                    .collect();
+                let caps = Arc::clone(caps);
+                changes.push(Change::Keep(Record::Caps { caps, abilities }));
+                known.extend(waiting.iter().map(|jid| jid.to_bare()));
+                return (known, changes);
+            }
+            if self.own.len() < MAX_OWN {
+                let own = (Arc::clone(caps), abilities);
+                self.own.insert(jid.clone(), own);
+            }
         }
+        // It says nothing of the others, so the next one is asked.
+        while let Some(next) = waiting.pop_first() {
+            let client = self.registry.client(&next);
+            if client.is_some_and(|client| client.caps.as_ref() == Some(caps)) {
+                let node = caps.is_verifiable().then(|| caps.query_node());
+                ask(&next, caps, node.as_deref(), service, out);
+                self.asking.insert(Arc::clone(caps), waiting);
+                break;
+            }
+        }
+        (known, Vec::new())
+    }
+
+    /// The one copy of these caps.
+    fn share(&mut self, caps: Arc<Caps>) -> Arc<Caps> {
+        if let Some(known) = self.shared.get(&caps) {
+            return Arc::clone(known);
+        }
+        if self.shared.len() >= self.sweep_at {
+            self.shared.retain(|caps| Arc::strong_count(caps) > 1);
+            self.sweep_at = (2 * self.shared.len()).max(MIN_SWEEP);
+        }
+        self.shared.insert(Arc::clone(&caps));
+        caps
     }
 
     /// The media that a person can take on any of her devices.
@@ -94,13 +147,54 @@ impl Clients {
             })
     }
 
-    fn abilities(&self, jid: &FullJid, client: &Client) -> Option<&Abilities> {
-        client
-            .caps
-            .as_ref()
-            .and_then(|caps| self.cache.get(&caps.hash, &caps.ver))
-            .or_else(|| self.own.get(jid))
+    /// How willing to talk a person is on the most willing of her devices; none where she has none.
+    pub(super) fn show(&self, person: &BareJid) -> Option<Show> {
+        let reach = self.registry.reach(person);
+        let clients = reach.clients.iter().map(|(_, client)| client.show);
+        // A page of which no other presence is known has said nothing of it.
+        let is_client = |page: &FullJid| reach.clients.iter().any(|(jid, _)| jid == page);
+        let pages = reach.web.iter().filter(|(page, _)| !is_client(page));
+        clients.chain(pages.map(|_| Show::Available)).min()
     }
+
+    /// A person's devices that take calls.
+    pub(super) fn peer_devices(&self, person: &BareJid) -> Vec<PeerDevice> {
+        let reach = self.registry.reach(person);
+        let is_page = |jid: &FullJid| reach.web.iter().any(|(page, _)| page == jid);
+        let clients = reach
+            .clients
+            .iter()
+            .filter(|(jid, client)| client.priority >= 0 && !is_page(jid))
+            .filter_map(|(jid, client)| self.abilities(jid, client))
+            .filter(|abilities| !abilities.media.is_empty())
+            .map(|abilities| PeerDevice {
+                media: abilities.media,
+                is_web: false,
+            });
+        let pages = reach.web.iter().map(|(_, device)| PeerDevice {
+            media: device.media,
+            is_web: true,
+        });
+        pages.chain(clients).collect()
+    }
+
+    fn abilities(&self, jid: &FullJid, client: &Client) -> Option<&Abilities> {
+        let caps = client.caps.as_ref()?;
+        self.cache.get(caps).or_else(|| {
+            let own = self.own.get(jid);
+            own.filter(|(of, _)| of == caps).map(|(_, able)| able)
+        })
+    }
+}
+
+/// Asks a client what stands behind its caps; without a node, what it can do.
+fn ask(jid: &FullJid, caps: &Arc<Caps>, node: Option<&str>, service: &str, out: &mut Outbox) {
+    let purpose = Purpose::Caps(jid.clone(), Arc::clone(caps));
+    // Where too much is under way already it stays unknown until its next presence.
+    let _ = out.ask(purpose, "get", service, jid.as_str(), &|writer| {
+        writer.open("query", disco::NS_INFO);
+        writer.opt_attr("node", node).close();
+    });
 }
 
 impl Directory for Clients {
@@ -122,10 +216,12 @@ impl Directory for Clients {
             web: reach
                 .web
                 .into_iter()
-                .filter(|(_, device)| fits(device.media))
+                // A device that carries calls hears of them by XEP-0353.
+                .filter(|(_, device)| fits(device.media) && !device.carry)
                 .map(|(jid, _)| jid)
                 .collect(),
             direct,
+            announced: true,
         }
     }
 
@@ -147,5 +243,7 @@ impl Directory for Clients {
     }
 }
 
+/// Caps that are not looked through for unused ones.
+const MIN_SWEEP: usize = 1_000;
 /// Clients whose abilities are remembered one by one.
 const MAX_OWN: usize = 10_000;

@@ -49,6 +49,12 @@ pub struct Limits {
     pub pending_iqs: usize,
     /// Stanzas that wait for the link.
     pub queued_stanzas: usize,
+    /// Verified caps of others, kept over a restart.
+    pub caps: usize,
+    /// People on one list of those who can be called.
+    pub peers: usize,
+    /// Devices that watch such a list.
+    pub watches: usize,
 }
 
 impl Default for Limits {
@@ -65,6 +71,9 @@ impl Default for Limits {
             devices_per_person: 16,
             pending_iqs: 100_000,
             queued_stanzas: 100_000,
+            caps: 10_000,
+            peers: 5_000,
+            watches: 100_000,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Requests and replies (RFC 6120 §8.2.3).
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use jid::{BareJid, FullJid, Jid};
@@ -9,7 +10,7 @@ use super::{Gateway, Inbound, delegation};
 use crate::address::Named;
 use crate::call::{Between, Failure};
 use crate::credentials::{extdisco, username};
-use crate::disco::{self, Profile};
+use crate::disco::{self, Caps, Profile};
 use crate::jingle::{self, Jingle};
 use crate::mapping;
 use crate::stanza::{self, ErrorKind, StanzaError};
@@ -17,7 +18,7 @@ use crate::web::{self, Device, Session};
 use crate::xml::{Element, Writer};
 
 /// How a request is answered.
-enum Answer {
+pub(super) enum Answer {
     /// An empty result.
     Done,
     /// A result with content.
@@ -136,6 +137,10 @@ impl Gateway {
             }),
             (NS_PING, "ping", false) => Answer::Done,
             (web::NS, "device", _) => self.device_asked(inbound, set, payload),
+            (web::NS, "carried", true) => self.carried(now, inbound, payload).into(),
+            (web::NS, "session", true) => self.carried_session(inbound, payload).into(),
+            (web::NS, "features", false) => result(&disco::write_call_features),
+            (web::NS, "peers", false) => self.peers_asked(now, inbound, payload),
             (web::NS, ..) => Answer::Error(StanzaError::not_implemented()),
             _ => match extdisco::Query::read(payload) {
                 Some(query) if !set => self.ice_servers(now, inbound, &query),
@@ -262,13 +267,16 @@ impl Gateway {
         let limits = mapping::Limits::default().jingle;
         let payload = Jingle::from_xml(payload, &limits)
             .map_err(|error| StanzaError::bad_request(error.to_string()))?;
-        if payload.action == jingle::Action::SessionInitiate {
-            self.refuse_new_calls(person, &from)?;
+        if payload.action == jingle::Action::SessionInitiate
+            && !self.calls.joins(person, &from.to_bare())
+        {
+            self.refuse_new_calls()?;
         }
         let between = Between {
             from: &from,
             to: inbound.to,
             person,
+            through: None,
         };
         let (calls, mut cx) = self.calls();
         calls.handle_jingle(between, &payload, &mut cx)
@@ -289,25 +297,28 @@ impl Gateway {
                 &from,
                 Device {
                     media: web::Media::BOTH,
-                    bundle_max: false,
+                    ..Device::default()
                 },
             )?;
         }
-        if matches!(session.message, web::Message::Offer(_)) {
-            self.refuse_new_calls(person, &from)?;
+        if matches!(session.message, web::Message::Offer(_))
+            && !self.calls.joins(person, &from.to_bare())
+        {
+            self.refuse_new_calls()?;
         }
         let between = Between {
             from: &from,
             to: inbound.to,
             person,
+            through: None,
         };
         let (calls, mut cx) = self.calls();
         calls.handle_web(between, session, &mut cx)
     }
 
     /// While the service stops, only calls that live go on.
-    fn refuse_new_calls(&self, person: &BareJid, from: &FullJid) -> Result<(), StanzaError> {
-        if self.drain_until.is_some() && !self.calls.joins(person, &from.to_bare()) {
+    pub(super) fn refuse_new_calls(&self) -> Result<(), StanzaError> {
+        if self.drain_until.is_some() {
             return Err(StanzaError::new(ErrorKind::Wait, "resource-constraint")
                 .with_text("the service is being restarted"));
         }
@@ -338,19 +349,40 @@ impl Gateway {
             }
             Purpose::Caps(jid, caps) => {
                 let query = payload.filter(|query| query.is("query", disco::NS_INFO));
-                self.clients.learned(&jid, &caps, query);
-                self.tell_watchers(&jid.to_bare());
+                let lang = inbound.document.root().lang();
+                self.learned(&jid, &caps, query.map(|query| (query, lang)));
             }
             Purpose::Roster(person) => self.roster_known(now, &person, payload),
             Purpose::Device(jid) => {
-                let gone = matches!(
-                    failure.map(|failure| failure.condition),
-                    Some("service-unavailable" | "recipient-unavailable" | "item-not-found")
-                );
-                if gone {
+                if failure.is_some_and(|failure| is_gone(&failure)) {
+                    self.device_silent(&jid);
                     self.offline(&jid.into());
+                } else {
+                    self.device_answered(&jid);
                 }
             }
+            Purpose::Peers(device) => match failure {
+                // A device that cannot take it is told no more.
+                Some(_) => self.stop_watching(&device.into()),
+                None => self.watches.acknowledged(now, &device),
+            },
+        }
+    }
+
+    /// More is known of what a client can do, or it does not say.
+    fn learned(
+        &mut self,
+        jid: &FullJid,
+        caps: &Arc<Caps>,
+        query: Option<(Element<'_>, Option<&str>)>,
+    ) {
+        let service = self.config.service.to_string();
+        let learned = self
+            .clients
+            .learned(jid, caps, query, &service, &mut self.outbox);
+        learned.1.into_iter().for_each(|change| self.keep(change));
+        for person in learned.0 {
+            self.tell_watchers(&person);
         }
     }
 
@@ -360,11 +392,21 @@ impl Gateway {
                 let (calls, mut cx) = self.calls();
                 calls.handle_no_reply(request, &mut cx);
             }
-            Purpose::Caps(jid, caps) => self.clients.learned(&jid, &caps, None),
+            Purpose::Caps(jid, caps) => self.learned(&jid, &caps, None),
             Purpose::Roster(person) => self.roster_known(now, &person, None),
-            Purpose::Device(_) => {}
+            Purpose::Device(jid) => self.device_silent(&jid),
+            // Its server keeps the stream for a while; whether the device is gone shows later.
+            Purpose::Peers(device) => self.watches.acknowledged(now, &device),
         }
     }
+}
+
+/// Whether an error says that nobody is there.
+fn is_gone(failure: &Failure<'_>) -> bool {
+    matches!(
+        failure.condition,
+        "service-unavailable" | "recipient-unavailable" | "item-not-found"
+    )
 }
 
 /// What an error says, with the condition of XEP-0166 §10 if there is one.
@@ -381,7 +423,7 @@ fn failure_of(stanza: Element<'_>) -> Failure<'_> {
     }
 }
 
-fn full(inbound: &Inbound<'_>) -> Result<FullJid, StanzaError> {
+pub(super) fn full(inbound: &Inbound<'_>) -> Result<FullJid, StanzaError> {
     inbound
         .from
         .clone()
@@ -389,7 +431,7 @@ fn full(inbound: &Inbound<'_>) -> Result<FullJid, StanzaError> {
         .map_err(|_| StanzaError::bad_request("calls are made from a full JID"))
 }
 
-fn result_with(inbound: &Inbound<'_>, write: &dyn Fn(&mut Writer)) -> String {
+pub(super) fn result_with(inbound: &Inbound<'_>, write: &dyn Fn(&mut Writer)) -> String {
     let id = inbound.document.root().attr("id");
     let mut writer = stanza::open("iq", Some("result"), inbound.to, inbound.from.as_str(), id);
     write(&mut writer);

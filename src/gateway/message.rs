@@ -1,6 +1,6 @@
 //! Messages: Jingle Message Initiation, privileges, and what nobody reads.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Gateway, Inbound};
 use crate::address::Named;
@@ -29,7 +29,7 @@ impl Gateway {
         };
         if kind == Some("error") {
             let (calls, mut cx) = self.calls();
-            return calls.handle_bounce(&inbound.from.to_bare(), person, &message, &mut cx);
+            return calls.handle_bounce(&inbound.from.to_bare(), person, None, &message, &mut cx);
         }
         let Ok(from) = inbound.from.clone().try_into_full() else {
             return;
@@ -50,9 +50,10 @@ impl Gateway {
             from: &from,
             to: inbound.to,
             person,
+            through: None,
         };
         let (calls, mut cx) = self.calls();
-        calls.handle_message(between, &message, &mut cx);
+        calls.handle_message(between, &message, Duration::ZERO, &mut cx);
     }
 
     /// XEP-0356 §4.1: a server tells what it lets us do for its own people.
@@ -82,6 +83,6 @@ impl Gateway {
 /// XEP-0356 in the version of ejabberd 23 and in today's.
 const NS_PRIVILEGE: [&str; 2] = ["urn:xmpp:privilege:1", "urn:xmpp:privilege:2"];
 /// XEP-0203.
-const NS_DELAY: &str = "urn:xmpp:delay";
+pub(super) const NS_DELAY: &str = "urn:xmpp:delay";
 /// Domains that may grant us something.
 const MAX_DOMAINS: usize = 1_000;

@@ -5,8 +5,8 @@
 //! below it. Every answer to somebody who may not know whether there is somebody is the same
 //! `service-unavailable`.
 //!
-//! Left out so far: carried calls and the list of peers.
 
+mod carried;
 mod clients;
 mod config;
 mod counters;
@@ -14,10 +14,13 @@ mod delegation;
 mod iq;
 mod message;
 mod outbox;
+mod peers;
 mod people;
 mod recent;
+mod records;
+mod waking;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -27,16 +30,18 @@ use tracing::{debug, info};
 use self::clients::Clients;
 use self::outbox::{Outbox, Purpose};
 use self::recent::Recent;
+use self::waking::Waking;
 use crate::address::{Addresses, Named};
-use crate::call::{self, Calls, Journal, Sink};
+use crate::call::{self, Calls, Journal};
 use crate::disco::Profile;
-use crate::presence::{Access, Decision};
+use crate::presence::{Access, Decision, RosterEntry, Watches, roster_entries};
 use crate::stanza::{self, StanzaError};
-use crate::web::{self, Media};
+use crate::web::Media;
 use crate::xml::{BadStanza, Document, Element, Error, StanzaHeader, StanzaKind};
 
 pub use config::{Config, Limits};
 pub use counters::Counters;
+pub use records::{Change, Key, Record};
 
 /// The XMPP face of Campana.
 ///
@@ -49,11 +54,19 @@ pub struct Gateway {
     clients: Clients,
     access: Access,
     outbox: Outbox,
-    recent: Recent,
+    recent: Recent<String>,
+    /// The same for what devices hand in, of which each hand-over has an id of its own.
+    recently_carried: Recent<Result<(), StanzaError>>,
     /// Domains whose server lets us read rosters (XEP-0356).
     rosters: HashSet<String>,
     /// What waits for a roster.
     parked: HashMap<BareJid, Vec<Document>>,
+    /// A roster that has just arrived, while what waited for it goes on.
+    at_hand: Option<(BareJid, Vec<RosterEntry>)>,
+    watches: Watches,
+    waking: Waking,
+    /// What is to be kept over a restart.
+    changes: VecDeque<Change>,
     /// What each person's watchers were last told.
     told: HashMap<BareJid, people::Callable>,
     profiles: Profiles,
@@ -79,8 +92,26 @@ pub enum Output {
         /// `expiry:person`.
         username: String,
     },
+    /// Keep this over a restart, or no longer.
+    Store(Change),
     /// Nothing more now; call [`Gateway::handle_timeout`] at this time.
     Timeout(Option<Instant>),
+}
+
+/// How much a [`Gateway`] keeps that has an end: nothing, once all calls are over and everything is
+/// answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Calls and what finds them.
+    pub calls: call::Load,
+    /// Requests that wait for a reply.
+    pub requests: usize,
+    /// Stanzas that wait for the link.
+    pub queued: usize,
+    /// Stanzas that wait for a roster.
+    pub parked: usize,
+    /// TURN user names whose allocations are to be closed.
+    pub unused: usize,
 }
 
 /// A stanza of somebody at an address of ours.
@@ -134,9 +165,10 @@ impl Gateway {
         let journal = config.journal.then(Journal::default);
         Self {
             calls,
-            clients: Clients::new(config.limits.devices_per_person),
+            clients: Clients::new(&config.limits),
             access: Access::new(config.access.clone()),
             outbox: Outbox::new(
+                config.service.to_string(),
                 now,
                 seed,
                 config.limits,
@@ -146,8 +178,13 @@ impl Gateway {
             ),
             counters,
             recent: Recent::default(),
+            recently_carried: Recent::default(),
             rosters: HashSet::new(),
             parked: HashMap::new(),
+            at_hand: None,
+            watches: Watches::default(),
+            waking: Waking::default(),
+            changes: VecDeque::new(),
             told: HashMap::new(),
             profiles: Profiles::new(!config.ice.is_empty()),
             issued: HashMap::new(),
@@ -167,20 +204,7 @@ impl Gateway {
         let (calls, mut cx) = self.calls();
         calls.handle_link_up(&mut cx);
         self.outbox.resend();
-        // The server replays nothing: ask the apps that were there whether they still are.
-        let service = self.config.service.to_string();
-        let devices: Vec<_> = self.clients.registry.devices().collect();
-        for device in devices {
-            let purpose = Purpose::Device(device.clone());
-            let asked = self
-                .outbox
-                .ask(purpose, "get", &service, device.as_str(), &|writer| {
-                    writer.leaf("device", web::NS, "");
-                });
-            if !asked {
-                break;
-            }
-        }
+        self.wake();
     }
 
     /// The stream ended. Calls go on; what is to be sent waits.
@@ -280,6 +304,9 @@ impl Gateway {
             self.counters.unanswered.add(1u64);
             self.handle_no_reply(now, purpose);
         }
+        if self.link_up {
+            self.go_on_waking(now);
+        }
     }
 
     /// It is `unix` seconds since 1970. To be called now and then, since clocks are set.
@@ -296,10 +323,14 @@ impl Gateway {
 
     /// What is to be done next.
     pub fn poll_output(&mut self) -> Output {
-        if self.link_up
-            && let Some(stanza) = self.outbox.pop()
-        {
-            return Output::Stanza(stanza);
+        if self.link_up {
+            self.push_peers();
+            if let Some(stanza) = self.outbox.pop() {
+                return Output::Stanza(stanza);
+            }
+        }
+        if let Some(change) = self.changes.pop_front() {
+            return Output::Store(change);
         }
         if let Some(username) = self.unused_credential() {
             return Output::DropAllocations { username };
@@ -310,8 +341,10 @@ impl Gateway {
         self.counters.clients.set(clients);
         let replies = self.outbox.next_deadline().filter(|_| self.link_up);
         let drain = self.drain_until.filter(|_| !self.calls.is_empty());
+        let waking = self.next_waking().filter(|_| self.link_up);
+        let pushes = self.watches.next_timeout().filter(|_| self.link_up);
         Output::Timeout(
-            [self.calls.next_timeout(), replies, drain]
+            [self.calls.next_timeout(), replies, drain, pushes, waking]
                 .into_iter()
                 .flatten()
                 .min(),
@@ -358,6 +391,19 @@ impl Gateway {
     #[must_use]
     pub fn has_calls(&self) -> bool {
         !self.calls.is_empty()
+    }
+
+    /// How much is kept.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let (requests, queued) = self.outbox.load();
+        Load {
+            calls: self.calls.load(),
+            requests,
+            queued,
+            parked: self.parked.values().map(Vec::len).sum(),
+            unused: self.unused.len(),
+        }
     }
 
     /// Seconds since 1970 at `now`.
@@ -446,9 +492,17 @@ impl Gateway {
     /// A person's roster is known, or known not to be readable: what waited for it goes on.
     fn roster_known(&mut self, now: Instant, person: &BareJid, query: Option<Element<'_>>) {
         self.access.roster(now, person, query);
+        self.roster_tells(now, person);
+        let entries = query.map(roster_entries).unwrap_or_default();
+        self.at_hand = Some((person.clone(), entries));
+        let of = |device: &FullJid| device.to_bare() == *person;
+        for device in self.waking.rewatch.extract_if(of).collect::<Vec<_>>() {
+            self.watch_again(&device);
+        }
         for stanza in self.parked.remove(person).unwrap_or_default() {
             self.handle_stanza(now, stanza);
         }
+        self.at_hand = None;
     }
 }
 

@@ -8,10 +8,11 @@ use rand::{RngExt, SeedableRng};
 use tracing::warn;
 
 use super::Counters;
-use crate::call::{CallId, Journal, Request, Sink};
-use crate::presence::CapsRef;
+use crate::call::{CallId, Carrier, Journal, Request, Sink};
+use crate::disco::Caps;
 use crate::stanza;
-use crate::xml::Writer;
+use crate::web::Carried;
+use crate::xml::{NS_CLIENT, Writer};
 
 /// Stanzas on their way out, and requests whose reply is awaited.
 ///
@@ -23,6 +24,8 @@ pub(super) struct Outbox {
     pending: HashMap<Key, Pending>,
     deadlines: BTreeSet<(Instant, Key)>,
     rng: StdRng,
+    /// Our own address.
+    service: String,
     next: u64,
     limits: super::Limits,
     timeout: Duration,
@@ -39,11 +42,13 @@ pub(super) enum Purpose {
     /// It belongs to a call.
     Call(Request),
     /// What stands behind a client's caps.
-    Caps(FullJid, CapsRef),
+    Caps(FullJid, Arc<Caps>),
     /// A person's roster.
     Roster(BareJid),
     /// Whether a browser app is still there.
     Device(FullJid),
+    /// News of those whom an app may call.
+    Peers(FullJid),
 }
 
 #[derive(Debug)]
@@ -67,6 +72,7 @@ struct Pending {
 
 impl Outbox {
     pub(super) fn new(
+        service: String,
         now: Instant,
         seed: [u8; 32],
         limits: super::Limits,
@@ -79,6 +85,7 @@ impl Outbox {
             pending: HashMap::new(),
             deadlines: BTreeSet::new(),
             rng: StdRng::from_seed(seed),
+            service,
             next: 0,
             limits,
             timeout,
@@ -106,6 +113,18 @@ impl Outbox {
         to: &str,
         write: &dyn Fn(&mut Writer),
     ) -> bool {
+        self.ask_with_id(purpose, kind, from, to, &|writer, _| write(writer))
+    }
+
+    /// The same, where what is written holds the id as well.
+    fn ask_with_id(
+        &mut self,
+        purpose: Purpose,
+        kind: &str,
+        from: &str,
+        to: &str,
+        write: &dyn Fn(&mut Writer, &str),
+    ) -> bool {
         if self.pending.len() >= self.limits.pending_iqs {
             warn!("Too many requests wait for a reply; one was not sent");
             self.counters.limit("pending_iqs");
@@ -117,7 +136,7 @@ impl Outbox {
             .encode(&bits)
             .to_ascii_lowercase();
         let mut writer = stanza::open("iq", Some(kind), from, to, Some(&id));
-        write(&mut writer);
+        write(&mut writer, &id);
         let key = (to.to_owned(), id);
         let deadline = self.now + self.timeout;
         self.next += 1;
@@ -160,6 +179,12 @@ impl Outbox {
     /// Requests that wait for a reply.
     pub(super) fn waiting(&self) -> usize {
         self.pending.len()
+    }
+
+    /// Requests that wait for a reply, and stanzas that wait for the link.
+    pub(super) fn load(&self) -> (usize, usize) {
+        let requests = self.pending.len().max(self.deadlines.len());
+        (requests, self.queue.len())
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
@@ -229,6 +254,12 @@ impl Outbox {
         }
     }
 
+    /// Sends a stanza that wants no reply.
+    pub(super) fn send(&mut self, stanza: String) {
+        let call = self.journal.as_ref().and_then(Journal::call);
+        self.push(Entry::Stanza(stanza, call));
+    }
+
     fn push(&mut self, entry: Entry) {
         if self.queue.len() >= self.limits.queued_stanzas {
             warn!("Too many stanzas wait for the link; the oldest was dropped");
@@ -240,18 +271,58 @@ impl Outbox {
 }
 
 impl Sink for Outbox {
-    fn send(&mut self, stanza: String) {
-        let call = self.journal.as_ref().and_then(Journal::call);
-        self.push(Entry::Stanza(stanza, call));
+    fn message(&mut self, request: Request, by: &Carrier, to: &str, write: &dyn Fn(&mut Writer)) {
+        match by {
+            Carrier::Direct(own) => {
+                let mut writer = stanza::open("message", Some("chat"), own, to, None);
+                write(&mut writer);
+                self.send(writer.finish());
+            }
+            Carrier::Device(device) => {
+                self.carry(request, ("message", "chat"), device, to, write);
+            }
+        }
     }
 
-    fn request(&mut self, request: Request, from: &str, to: &str, write: &dyn Fn(&mut Writer)) {
-        // A call whose request cannot be sent ends by its timers.
-        let _ = self.ask(Purpose::Call(request), "set", from, to, write);
+    fn request(&mut self, request: Request, by: &Carrier, to: &str, write: &dyn Fn(&mut Writer)) {
+        match by {
+            Carrier::Direct(own) => {
+                // A call whose request cannot be sent ends by its timers.
+                let _ = self.ask(Purpose::Call(request), "set", own, to, write);
+            }
+            Carrier::Device(device) => self.carry(request, ("iq", "set"), device, to, write),
+        }
     }
 
     fn journal(&mut self) -> Option<&mut Journal> {
         self.journal.as_mut()
+    }
+}
+
+impl Outbox {
+    /// Has a device send a stanza, of this name and type, in its own name.
+    fn carry(
+        &mut self,
+        request: Request,
+        (name, kind): (&str, &str),
+        device: &FullJid,
+        to: &str,
+        write: &dyn Fn(&mut Writer),
+    ) {
+        let service = self.service.clone();
+        let purpose = Purpose::Call(request);
+        let _ = self.ask_with_id(purpose, "set", &service, device.as_str(), &|writer, id| {
+            Carried::write(writer, &|writer| {
+                writer
+                    .open(name, NS_CLIENT)
+                    .attr("type", kind)
+                    .attr("from", device.as_str())
+                    .attr("to", to)
+                    .attr("id", id);
+                write(writer);
+                writer.close();
+            });
+        });
     }
 }
 

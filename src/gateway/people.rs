@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use jid::{BareJid, FullJid, Jid};
 
+use super::records::{Change, Key};
 use super::{Gateway, Inbound};
 use crate::address::Named;
 use crate::presence::{Client, Show};
@@ -27,10 +28,11 @@ impl Gateway {
             (None, Named::Person(watcher)) => {
                 // She sends presence to his gateway address: he may see her.
                 let person = inbound.from.to_bare();
-                let is_new = self.clients.registry.watch(&person, watcher);
+                let is_new = self.add_watcher(&person, watcher);
                 self.online(inbound);
                 if is_new {
                     self.tell(&person, watcher.as_str());
+                    self.sight_changed(watcher, &person);
                 }
             }
             (Some("unavailable"), Named::Service | Named::Person(_)) => {
@@ -46,18 +48,21 @@ impl Gateway {
             (Some("subscribe"), Named::Person(person)) => self.subscribe(now, inbound, person),
             (Some("subscribed"), Named::Person(watcher)) => {
                 let person = inbound.from.to_bare();
-                self.clients.registry.watch(&person, watcher);
+                self.add_watcher(&person, watcher);
                 self.answer_subscription("subscribed", &person, watcher);
                 self.tell(&person, watcher.as_str());
+                self.sight_changed(watcher, &person);
             }
             (Some("unsubscribed"), Named::Person(watcher)) => {
                 let person = inbound.from.to_bare();
-                self.clients.registry.unwatch(&person, watcher);
+                self.remove_watcher(&person, watcher);
                 self.answer_subscription("unsubscribed", &person, watcher);
+                self.sight_changed(watcher, &person);
             }
             (Some("unsubscribe"), Named::Person(person)) => {
                 let watcher = inbound.from.to_bare();
-                self.clients.registry.unwatch(person, &watcher);
+                self.remove_watcher(person, &watcher);
+                self.sight_changed(&watcher, person);
                 self.forward("unsubscribe", &watcher, person, None);
             }
             (Some("probe"), Named::Person(person)) => self.probe(now, inbound, person),
@@ -68,31 +73,59 @@ impl Gateway {
 
     /// An app announced itself.
     pub(super) fn announced(&mut self, jid: &FullJid, device: Device) -> Result<(), StanzaError> {
+        let before = self.clients.registry.device(jid);
         if !self.clients.registry.announce(jid, device) {
             self.counters.limit("devices_per_person");
             return Err(StanzaError::new(ErrorKind::Wait, "resource-constraint")
                 .with_text("too many devices of one person"));
+        }
+        self.is_new(jid);
+        if before != Some(device) {
+            self.keep_device(jid);
         }
         self.calls.handle_available(jid);
         self.tell_watchers(&jid.to_bare());
         Ok(())
     }
 
-    /// Whatever is at this address is gone.
+    /// Whatever is at this address is gone; without a resource, all of a person's clients that are
+    /// no browser apps.
     pub(super) fn offline(&mut self, jid: &Jid) {
-        self.clients.unavailable(jid);
-        if let Ok(device) = jid.clone().try_into_full()
-            && !self.calls.is_device(&device)
-        {
+        match jid.clone().try_into_full() {
+            Ok(device) => self.device_gone(&device),
+            Err(person) => {
+                let reach = self.clients.registry.reach(&person);
+                for (client, _) in reach.clients {
+                    if self.clients.registry.device(&client).is_some() {
+                        self.clients.registry.no_client(&client);
+                    } else {
+                        self.device_gone(&client);
+                    }
+                }
+            }
+        }
+        self.tell_watchers(&jid.to_bare());
+    }
+
+    fn device_gone(&mut self, device: &FullJid) {
+        if self.clients.registry.device(device).is_some() {
+            self.keep(Change::Forget(Key::Device(device.clone())));
+        }
+        self.device_silent(device);
+        self.clients.unavailable(device);
+        let device = device.clone();
+        if !self.calls.is_device(&device) {
             self.issued.remove(&device);
         }
+        let jid = Jid::from(device);
+        self.stop_watching(&jid);
         let (calls, mut cx) = self.calls();
-        calls.handle_unavailable(jid, &mut cx);
-        self.tell_watchers(&jid.to_bare());
+        calls.handle_unavailable(&jid, &mut cx);
     }
 
     /// Tells everybody who sees the person what can be called, if that has changed.
     pub(super) fn tell_watchers(&mut self, person: &BareJid) {
+        self.peers_changed(person);
         let callable = self.callable(person);
         let before = if callable == Callable::default() {
             self.told.remove(person).unwrap_or_default()
@@ -121,6 +154,7 @@ impl Gateway {
             let service = self.config.service.to_string();
             self.clients
                 .available(&jid, Client::read(root), &service, &mut self.outbox);
+            self.is_sure(&jid);
             self.calls.handle_available(&jid);
             self.tell_watchers(&jid.to_bare());
         }
@@ -132,7 +166,7 @@ impl Gateway {
         let watcher = inbound.from.to_bare();
         match self.is_contact(now, inbound, person) {
             Some(true) => {
-                self.clients.registry.watch(person, &watcher);
+                self.add_watcher(person, &watcher);
                 self.answer_subscription("subscribed", person, &watcher);
                 self.tell(person, watcher.as_str());
             }
@@ -150,7 +184,7 @@ impl Gateway {
         let watcher = inbound.from.to_bare();
         match self.may_call(now, inbound, person) {
             Some(true) => {
-                self.clients.registry.watch(person, &watcher);
+                self.add_watcher(person, &watcher);
                 self.tell(person, inbound.from.as_str());
             }
             Some(false) => self.forward("probe", &watcher, person, None),
@@ -159,7 +193,7 @@ impl Gateway {
     }
 
     /// Sends to `person` what `asker` wants of her, from his gateway address.
-    fn forward(
+    pub(super) fn forward(
         &mut self,
         kind: &str,
         asker: &BareJid,
@@ -192,11 +226,9 @@ impl Gateway {
         if media.is_empty() {
             return Callable::default();
         }
-        let reach = self.clients.registry.reach(person);
-        let show = reach.clients.iter().map(|(_, client)| client.show).min();
         Callable {
             media,
-            show: show.unwrap_or_default(),
+            show: self.clients.show(person).unwrap_or_default(),
         }
     }
 

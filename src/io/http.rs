@@ -3,12 +3,14 @@
 //! - `/healthz`: 200 while the process runs.
 //! - `/readyz`: 200 while the component's handshake is done and nothing is being drained, otherwise
 //!   503 with the reasons. Listeners need no mention: the process ends if one cannot be bound.
-//! - `/config.json`: what the page must know of this server.
+//! - `/config.json`: what the page must know of this server; `/.well-known/host-meta` and its `.json`
+//!   the part that any client may want (XEP-0156).
 //! - everything else: the page, if it was built.
 //!
 //! Only GET and HEAD are answered, and nobody may hold a connection without asking for something.
 
 mod config;
+mod discovery;
 mod page;
 
 use std::future::Future;
@@ -20,7 +22,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -154,7 +156,11 @@ impl Server {
 }
 
 fn router(config: &Config, service: Option<&str>, health: Health) -> Router {
-    let page_config = page_config(config, service);
+    let page_config = discovery::page_config(config, service);
+    // Text of the configuration that no header can hold would have been no URL either.
+    let policy = HeaderValue::from_str(&discovery::policy(config))
+        .unwrap_or(HeaderValue::from_static("default-src 'none'"));
+    let (json, xrd) = (config.clone(), config.clone());
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz).with_state(health))
@@ -170,8 +176,16 @@ fn router(config: &Config, service: Option<&str>, health: Health) -> Router {
                 )
             }),
         )
+        .route(
+            "/.well-known/host-meta.json",
+            get(|| async move { discovery::host_meta_json(&json) }),
+        )
+        .route(
+            "/.well-known/host-meta",
+            get(|| async move { discovery::host_meta(&xrd) }),
+        )
         .fallback_service(get(page::serve))
-        .layer(middleware::from_fn(guard))
+        .layer(middleware::from_fn_with_state(policy, guard))
 }
 
 async fn readyz(State(health): State<Health>) -> Response {
@@ -189,22 +203,12 @@ async fn readyz(State(health): State<Health>) -> Response {
     (status, head, format!("{body}\n")).into_response()
 }
 
-fn page_config(config: &Config, service: Option<&str>) -> String {
-    // By habit a component is a subdomain of the people's domain.
-    let domain = config
-        .domain
-        .as_deref()
-        .or_else(|| Some(service?.split_once('.')?.1));
-    let mut told = json!({ "service": service, "domain": domain, "websocket": config.websocket });
-    if let Some(map) = told.as_object_mut() {
-        map.retain(|_, value| !value.is_null());
-    }
-    format!("{told}\n")
-}
-
 /// What every answer carries.
-async fn guard(request: Request, next: Next) -> Response {
+async fn guard(State(policy): State<HeaderValue>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    response
+        .headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, policy);
     for (name, value) in GUARDS {
         response.headers_mut().insert(
             HeaderName::from_static(name),
@@ -215,15 +219,13 @@ async fn guard(request: Request, next: Next) -> Response {
 }
 
 const GUARDS: [(&str, &str); 4] = [
-    (
-        "content-security-policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-         media-src 'self' blob:; connect-src 'self' ws: wss:; base-uri 'none'; \
-         frame-ancestors 'none'; form-action 'none'",
-    ),
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),
     ("cross-origin-opener-policy", "same-origin"),
+    (
+        "permissions-policy",
+        "camera=(self), microphone=(self), display-capture=(self), geolocation=()",
+    ),
 ];
 /// Connections at a time; more wait to be accepted.
 const CONNECTIONS: usize = 512;

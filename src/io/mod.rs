@@ -8,4 +8,5 @@
 pub mod http;
 pub mod link;
 pub mod run;
+pub mod store;
 pub mod turn;

@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -19,15 +19,16 @@ use ring::rand::{SecureRandom, SystemRandom};
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use self::drive::{Commands, drive, now};
+use self::drive::{Commands, Effects, drive, now};
 use self::state::turn_secret;
 use super::http::{self, Health};
 use super::link::{self, Link};
+use super::store::{self, Store};
 use super::turn;
 use crate::credentials::{Secrets, extdisco};
-use crate::gateway::{self, Gateway};
+use crate::gateway::{self, Change, Gateway, Record};
 use crate::telemetry::LinkCounters;
 
 pub use drive::unix;
@@ -80,6 +81,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// What is kept over a restart cannot be read.
+    #[error(transparent)]
+    Store(#[from] store::Error),
     /// The component's link cannot be set up.
     #[error(transparent)]
     Link(#[from] link::Error),
@@ -117,11 +121,13 @@ async fn serve(config: Config) -> Result<(), Error> {
         let counters = Arc::new(LinkCounters::default());
         let jid = link.jid.clone();
         let link = Link::new(link, gateway.limits.xml(), counters, &mut rng)?;
-        let gateway = Gateway::new(gateway, now(), unix(), seed()?);
-        component = Some((jid, link, gateway));
+        let mut gateway = Gateway::new(gateway, now(), unix(), seed()?);
+        let (store, kept) = open_store(&config.state_dir, &jid)?;
+        gateway.restore(kept);
+        component = Some((jid, link, gateway, store));
     }
-    let health = Health::new(component.as_ref().map(|(_, link, _)| link.status()));
-    let service = component.as_ref().map(|(jid, _, _)| jid.as_str());
+    let health = Health::new(component.as_ref().map(|(_, link, ..)| link.status()));
+    let service = component.as_ref().map(|(jid, ..)| jid.as_str());
     let server = http::Server::bind(&config.http, service, health.clone())
         .await
         .map_err(|source| Error::Http {
@@ -134,28 +140,19 @@ async fn serve(config: Config) -> Result<(), Error> {
         while stopped.changed().await.is_ok() {}
     }));
 
-    let drop_allocations = |username: &str| {
-        if let Some(turn) = &turn {
-            turn.service.drop_allocations(username);
-        }
-    };
     // Relays outlive the calls that are known here: others may hold credentials of the same secret.
     let drain_until = Cell::new(now());
     match component {
-        Some((_, link, mut gateway)) => {
-            let drain = || {
-                drain_until.set(now() + config.drain_timeout);
-                health.drain();
+        Some((_, link, mut gateway, store)) => {
+            let world = World {
+                turn: turn.as_ref(),
+                store: &store,
+                health: &health,
+                drain_until: &drain_until,
             };
-            drive(
-                &mut gateway,
-                link,
-                config.drain_timeout,
-                signals,
-                drop_allocations,
-                drain,
-            )
-            .await;
+            drive(&mut gateway, link, config.drain_timeout, signals, world).await;
+            // Waits until everything is written.
+            drop(store);
         }
         None => {
             info!("No [component] is configured: running without XMPP");
@@ -175,6 +172,44 @@ async fn serve(config: Config) -> Result<(), Error> {
     }
     info!("Stopped");
     Ok(())
+}
+
+/// Without a directory to write to calls work all the same, so that does not keep us from starting;
+/// a store that is there and cannot be read does, since it would be lost.
+fn open_store(state_dir: &Path, service: &str) -> Result<(Store, Vec<Record>), Error> {
+    match Store::open(state_dir, service) {
+        Err(error @ store::Error::Directory { .. }) => {
+            error!(%error, "Subscriptions and devices are forgotten at the next restart");
+            Ok((Store::none(), Vec::new()))
+        }
+        opened => Ok(opened?),
+    }
+}
+
+/// What the engine's outputs reach beside the link.
+struct World<'a> {
+    turn: Option<&'a Turn>,
+    store: &'a Store,
+    health: &'a Health,
+    /// Until when relays stay.
+    drain_until: &'a Cell<Instant>,
+}
+
+impl Effects for World<'_> {
+    fn drop_allocations(&mut self, username: &str) {
+        if let Some(turn) = self.turn {
+            turn.service.drop_allocations(username);
+        }
+    }
+
+    fn store(&mut self, change: Change) {
+        self.store.apply(change);
+    }
+
+    fn draining(&mut self, until: Instant) {
+        self.drain_until.set(until);
+        self.health.drain();
+    }
 }
 
 /// The STUN and TURN server of this process.

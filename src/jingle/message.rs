@@ -5,7 +5,7 @@
 
 use crate::xml::{Element, Writer};
 
-use super::{ReasonElement, Sid, rtp};
+use super::{Reason, ReasonElement, Sid, rtp};
 
 /// One message of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +40,10 @@ pub enum Step {
 pub struct Ending {
     /// The reason, if one is given.
     pub reason: Option<ReasonElement>,
-    /// Part of a tie-break (§4).
+    /// Part of a tie-break (§4.1).
     pub tie_break: bool,
+    /// The session that it goes on as (§4.2).
+    pub migrated: Option<Sid>,
 }
 
 impl Message {
@@ -118,6 +120,9 @@ impl Ending {
                 .find(|child| child.name() == "reason")
                 .map(ReasonElement::from_xml),
             tie_break: element.child("tie-break", NS).is_some(),
+            migrated: element
+                .child("migrated", NS)
+                .and_then(|migrated| Sid::new(migrated.attr("to")?)),
         }
     }
 
@@ -128,6 +133,15 @@ impl Ending {
         if self.tie_break {
             writer.leaf("tie-break", NS, "");
         }
+        if let Some(to) = &self.migrated {
+            writer.open("migrated", NS).attr("to", to.as_str()).close();
+        }
+    }
+}
+
+impl From<Reason> for Ending {
+    fn from(reason: Reason) -> Self {
+        ReasonElement::from(reason).into()
     }
 }
 
@@ -136,6 +150,7 @@ impl From<ReasonElement> for Ending {
         Self {
             reason: Some(reason),
             tie_break: false,
+            migrated: None,
         }
     }
 }
@@ -150,7 +165,6 @@ const MAX_MEDIA: usize = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jingle::Reason;
     use crate::xml::{Document, Limits};
 
     fn read(xml: &str) -> Option<Message> {
@@ -165,6 +179,7 @@ mod tests {
         let ending = Ending {
             reason: Some(Reason::Expired.into()),
             tie_break: true,
+            migrated: Sid::new("s2"),
         };
         for step in [
             Step::Propose(vec!["audio".into(), "video".into()]),

@@ -14,6 +14,9 @@ pub struct Config {
     pub mode: Mode,
     /// People whom everybody may call, guests of an anonymous host among them.
     pub guests: Vec<BareJid>,
+    /// Domains of anonymous hosts (XEP-0175): their people are guests, and reach only those whom
+    /// everybody may call, and those who sent them their presence.
+    pub guest_domains: Vec<String>,
     /// The rule for the people of one domain.
     pub domains: BTreeMap<String, Mode>,
 }
@@ -47,6 +50,8 @@ pub enum Decision {
 #[derive(Debug)]
 pub struct Access {
     config: Config,
+    /// Those who have opened themselves to everybody.
+    opened: HashSet<BareJid>,
     rosters: HashMap<BareJid, Roster>,
 }
 
@@ -63,6 +68,7 @@ impl Access {
     pub fn new(config: Config) -> Self {
         Self {
             config,
+            opened: HashSet::new(),
             rosters: HashMap::new(),
         }
     }
@@ -78,22 +84,50 @@ impl Access {
         is_watcher: bool,
         rosters_readable: bool,
     ) -> Decision {
-        let domain = person.domain().as_str();
-        let mode = self
-            .config
-            .domains
-            .get(domain)
-            .copied()
-            .unwrap_or(self.config.mode);
-        if mode == Mode::Anyone
-            || (mode == Mode::Domain && asker.domain() == person.domain())
-            || asker == person
-            || is_watcher
-            || self.config.guests.contains(person)
-        {
+        if asker == person || is_watcher || self.is_open(asker, person) {
             return Decision::Allowed;
         }
         self.is_contact(now, asker, person, false, rosters_readable)
+    }
+
+    /// Whether a rule opens `person` to `asker`, whatever her roster says.
+    #[must_use]
+    pub fn is_open(&self, asker: &BareJid, person: &BareJid) -> bool {
+        if self.config.guests.contains(person) || self.opened.contains(person) {
+            return true;
+        }
+        if self.is_guest(asker) {
+            return false;
+        }
+        let domain = person.domain().as_str();
+        let mode = self.config.domains.get(domain).unwrap_or(&self.config.mode);
+        *mode == Mode::Anyone || (*mode == Mode::Domain && asker.domain() == person.domain())
+    }
+
+    /// Whether somebody is of a host that lets in everybody without an account.
+    #[must_use]
+    pub fn is_guest(&self, asker: &BareJid) -> bool {
+        let domain = asker.domain().as_str();
+        self.config
+            .guest_domains
+            .iter()
+            .any(|named| named == domain)
+    }
+
+    /// A person opens herself to everybody. False if she was, or too many are.
+    pub fn open(&mut self, person: BareJid) -> bool {
+        self.opened.len() < MAX_OPENED && self.opened.insert(person)
+    }
+
+    /// A person is no longer open to everybody by her own word. False if she was not.
+    pub fn close(&mut self, person: &BareJid) -> bool {
+        self.opened.remove(person)
+    }
+
+    /// Whether a person has opened herself to everybody.
+    #[must_use]
+    pub fn has_opened(&self, person: &BareJid) -> bool {
+        self.opened.contains(person)
     }
 
     /// Whether `person` already sends her presence to `asker`, whatever else he may.
@@ -154,8 +188,27 @@ impl Access {
     }
 }
 
+/// One whom the owner of a roster sees, and what she calls him.
+pub type RosterEntry = (BareJid, Option<Box<str>>);
+
+/// Those on a roster whose presence its owner gets: subscription `to` or `both`.
+#[must_use]
+pub fn roster_entries(query: Element<'_>) -> Vec<RosterEntry> {
+    query
+        .children()
+        .filter(|item| item.name() == "item")
+        .filter(|item| matches!(item.attr("subscription"), Some("to" | "both")))
+        .filter_map(|item| {
+            let jid = Jid::new(item.attr("jid")?).ok()?.to_bare();
+            Some((jid, item.attr("name").map(Into::into)))
+        })
+        .collect()
+}
+
 /// How long a yes of a roster is good.
 const ROSTER_AGE: Duration = Duration::from_secs(60);
+/// People who have opened themselves to everybody.
+const MAX_OPENED: usize = 100_000;
 /// Rosters held at once.
 const MAX_ROSTERS: usize = 2_000;
 

@@ -2,13 +2,13 @@
 //!
 //! [`Registry`] learns of people from directed presence to the service (browser apps), from
 //! presence sent to gateway addresses under subscription (RFC 6121 §3), and from privileged
-//! presence where the server grants it (XEP-0356). [`Access`] says who may see and call whom.
-//!
-//! Left out: keeping subscriptions over a restart. A watcher's server probes when the watcher
-//! comes online (RFC 6121 §4.3), and that probe is handed on to the person watched.
+//! presence where the server grants it (XEP-0356). [`Access`] says who may see and call whom, and
+//! [`Watches`] which apps are told when somebody whom they may call comes or leaves.
 
 mod access;
 mod registry;
+mod watches;
 
-pub use access::{Access, Config, Decision, Mode};
-pub use registry::{CapsRef, Client, Reach, Registry, Show};
+pub use access::{Access, Config, Decision, Mode, RosterEntry, roster_entries};
+pub use registry::{Client, Reach, Registry, Show};
+pub use watches::{Contact, Contacts, Vouched, Watches};

@@ -1,7 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
-use jid::{BareJid, FullJid, Jid};
+use jid::{BareJid, FullJid};
 
+use crate::disco::Caps;
 use crate::web::{Device, Media};
 use crate::xml::Element;
 
@@ -9,6 +11,8 @@ use crate::xml::Element;
 #[derive(Debug)]
 pub struct Registry {
     people: HashMap<BareJid, Person>,
+    /// Whom each watcher sees: `watchers`, turned round.
+    seen: HashMap<BareJid, BTreeSet<BareJid>>,
     /// Browser apps and other clients of all people.
     online: (usize, usize),
     devices_per_person: usize,
@@ -32,7 +36,7 @@ pub struct Client {
     /// RFC 6121 §4.7.2.1.
     pub show: Show,
     /// What its presence says of its features.
-    pub caps: Option<CapsRef>,
+    pub caps: Option<Arc<Caps>>,
 }
 
 /// RFC 6121 §4.7.2.1, in the order of willingness.
@@ -51,17 +55,6 @@ pub enum Show {
     Dnd,
 }
 
-/// The attributes of XEP-0115's `<c/>`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CapsRef {
-    /// The client software's URI.
-    pub node: String,
-    /// The verification string.
-    pub ver: String,
-    /// The hash function's name.
-    pub hash: String,
-}
-
 /// How a person can be called right now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
@@ -77,6 +70,7 @@ impl Registry {
     pub fn new(devices_per_person: usize) -> Self {
         Self {
             people: HashMap::new(),
+            seen: HashMap::new(),
             online: (0, 0),
             devices_per_person,
         }
@@ -137,34 +131,37 @@ impl Registry {
         true
     }
 
-    /// Whatever is at this address is gone; without a resource, all the person's devices.
-    pub fn unavailable(&mut self, jid: &Jid) {
+    /// Whatever is at this address is gone.
+    pub fn unavailable(&mut self, jid: &FullJid) {
         let bare = jid.to_bare();
         if let Some(person) = self.people.get_mut(&bare) {
-            match jid.resource() {
-                Some(resource) => {
-                    let web = person.web.remove(resource.as_str());
-                    let client = person.clients.remove(resource.as_str());
-                    self.online.0 -= usize::from(web.is_some());
-                    self.online.1 -= usize::from(client.is_some());
-                }
-                None => {
-                    self.online.0 -= person.web.len();
-                    self.online.1 -= person.clients.len();
-                    person.web.clear();
-                    person.clients.clear();
-                }
-            }
+            let web = person.web.remove(jid.resource().as_str());
+            self.online.0 -= usize::from(web.is_some());
+        }
+        self.no_client(jid);
+    }
+
+    /// There is no client at this address; a browser app may be.
+    pub fn no_client(&mut self, jid: &FullJid) {
+        let bare = jid.to_bare();
+        if let Some(person) = self.people.get_mut(&bare) {
+            let client = person.clients.remove(jid.resource().as_str());
+            self.online.1 -= usize::from(client.is_some());
         }
         self.forget_empty(&bare);
     }
 
     /// `watcher` sees `person`: she sends presence to his gateway address. True if that is new.
     pub fn watch(&mut self, person: &BareJid, watcher: &BareJid) -> bool {
-        let Some(person) = self.person(person) else {
+        let Some(data) = self.person(person) else {
             return false;
         };
-        person.watchers.len() < MAX_WATCHERS && person.watchers.insert(watcher.clone())
+        let is_new = data.watchers.len() < MAX_WATCHERS && data.watchers.insert(watcher.clone());
+        if is_new {
+            let seen = self.seen.entry(watcher.clone()).or_default();
+            seen.insert(person.clone());
+        }
+        is_new
     }
 
     /// `watcher` no longer sees `person`.
@@ -172,7 +169,18 @@ impl Registry {
         if let Some(data) = self.people.get_mut(person) {
             data.watchers.remove(watcher);
         }
+        if let Some(seen) = self.seen.get_mut(watcher) {
+            seen.remove(person);
+            if seen.is_empty() {
+                self.seen.remove(watcher);
+            }
+        }
         self.forget_empty(person);
+    }
+
+    /// Whom `watcher` sees.
+    pub fn seen_by(&self, watcher: &BareJid) -> impl Iterator<Item = &BareJid> {
+        self.seen.get(watcher).into_iter().flatten()
     }
 
     /// Whether `watcher` sees `person`.
@@ -190,6 +198,30 @@ impl Registry {
             .get(person)
             .map(|data| data.watchers.iter().cloned().collect())
             .unwrap_or_default()
+    }
+
+    /// Everybody who is seen by somebody, with one who sees them.
+    pub fn watched(&self) -> impl Iterator<Item = (BareJid, BareJid)> {
+        let people = self.people.iter();
+        people.filter_map(|(person, data)| Some((person.clone(), data.watchers.first()?.clone())))
+    }
+
+    /// The clients of everybody who is seen by somebody.
+    pub fn clients_of_watched(&self) -> impl Iterator<Item = FullJid> {
+        let people = self.people.iter();
+        let watched = people.filter(|(_, data)| !data.watchers.is_empty());
+        watched.flat_map(|(person, data)| {
+            data.clients
+                .keys()
+                .filter_map(|resource| person.with_resource_str(resource).ok())
+        })
+    }
+
+    /// A client that is there.
+    #[must_use]
+    pub fn client(&self, jid: &FullJid) -> Option<&Client> {
+        let person = self.people.get(&jid.to_bare())?;
+        person.clients.get(jid.resource().as_str())
     }
 
     /// How `person` can be called.
@@ -263,12 +295,18 @@ impl Client {
                 Some("dnd") => Show::Dnd,
                 _ => Show::Available,
             },
-            caps: presence.child("c", NS_CAPS).and_then(CapsRef::read),
+            caps: Caps::read(presence).map(Arc::new),
         }
     }
 }
 
 impl Show {
+    /// The word for it among people: that of `<show/>`, or `available`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        self.text().unwrap_or("available")
+    }
+
     /// The text of `<show/>`; none for plain availability.
     #[must_use]
     pub fn text(self) -> Option<&'static str> {
@@ -282,22 +320,6 @@ impl Show {
     }
 }
 
-impl CapsRef {
-    /// Reads `<c/>`; the legacy form without a hash says nothing that can be verified.
-    #[must_use]
-    pub fn read(c: Element<'_>) -> Option<Self> {
-        let attr = |name| {
-            c.attr(name)
-                .filter(|v| !v.is_empty() && v.len() <= MAX_CAPS_ATTRIBUTE)
-        };
-        Some(Self {
-            node: attr("node")?.to_owned(),
-            ver: attr("ver")?.to_owned(),
-            hash: attr("hash")?.to_owned(),
-        })
-    }
-}
-
 impl Reach {
     /// The media of all browser apps together.
     #[must_use]
@@ -308,18 +330,15 @@ impl Reach {
     }
 }
 
-/// XEP-0115 §4.
-const NS_CAPS: &str = "http://jabber.org/protocol/caps";
 /// People of whom something is remembered.
 const MAX_PEOPLE: usize = 500_000;
 /// People who may see one person through the gateway.
 const MAX_WATCHERS: usize = 5_000;
-/// Bytes of one attribute of `<c/>`.
-const MAX_CAPS_ATTRIBUTE: usize = 1_024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disco::Scheme;
     use crate::xml::{Document, Limits};
 
     fn full(jid: &str) -> FullJid {
@@ -335,9 +354,9 @@ mod tests {
             !registry.announce(&full("a@b/3"), Device::default()),
             "two devices at most"
         );
-        registry.unavailable(&Jid::new("a@b/1").unwrap());
+        registry.unavailable(&full("a@b/1"));
         assert_eq!(registry.devices().collect::<Vec<_>>(), [full("a@b/2")]);
-        registry.unavailable(&Jid::new("a@b").unwrap());
+        registry.unavailable(&full("a@b/2"));
         assert!(registry.is_empty());
     }
 
@@ -351,11 +370,7 @@ mod tests {
             &Limits::default(),
         );
         let client = Client::read(document.unwrap().root());
-        let caps = CapsRef {
-            node: "n".into(),
-            ver: "v".into(),
-            hash: "sha-1".into(),
-        };
+        let caps = Arc::new(Caps::new(Scheme::V1, "n", "sha-1", "v"));
         assert_eq!(
             client,
             Client {

@@ -10,6 +10,8 @@ pub struct Device {
     /// `bundle='max'`: its `RTCPeerConnection` has the bundle policy `max-bundle`, so a section
     /// outside the first transport is of no use to it.
     pub bundle_max: bool,
+    /// `carry='true'`: the device hands in the Jingle stanzas that it receives, and sends ours.
+    pub carry: bool,
 }
 
 impl Device {
@@ -19,6 +21,7 @@ impl Device {
         element.is("device", NS).then(|| Self {
             media: element.attr("media").map_or(Media::BOTH, Media::parse),
             bundle_max: element.attr("bundle") == Some("max"),
+            carry: matches!(element.attr("carry"), Some("true" | "1")),
         })
     }
 
@@ -29,6 +32,7 @@ impl Device {
             .attr("media", self.media.to_string());
         writer
             .opt_attr("bundle", self.bundle_max.then_some("max"))
+            .opt_attr("carry", self.carry.then_some("true"))
             .close();
     }
 }

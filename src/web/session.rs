@@ -8,6 +8,8 @@ use crate::xml::{Element, Writer};
 pub struct Session {
     /// Names the call between the two addresses of the IQ.
     pub sid: String,
+    /// The other person, in a call that the device carries.
+    pub peer: Option<String>,
     /// What is said.
     pub message: Message,
 }
@@ -116,6 +118,7 @@ impl Session {
         }
         Ok(Self {
             sid: sid.to_owned(),
+            peer: element.attr("peer").map(str::to_owned),
             message: Message::read(element)?,
         })
     }
@@ -123,6 +126,7 @@ impl Session {
     /// Writes the element.
     pub fn write(&self, writer: &mut Writer) {
         writer.open("session", NS).attr("sid", &self.sid);
+        writer.opt_attr("peer", self.peer.as_ref());
         self.message.write(writer);
         writer.close();
     }
@@ -325,6 +329,7 @@ mod tests {
     fn round_trip(message: Message) {
         let session = Session {
             sid: "s1".into(),
+            peer: None,
             message,
         };
         let mut writer = Writer::new("");

@@ -41,13 +41,14 @@ export async function launchBrowser() {
     context,
     /**
      * Opens the page and logs in.
-     * @param {{url: string, jid?: string, password?: string, tone?: number}} who a guest without jid
+     * @param {{url: string, jid?: string, password?: string, tone?: number, carry?: boolean}} who a
+     *   guest without jid; `carry`: at her own address
      */
-    async device({ url, jid, password = '', tone = 440 }) {
+    async device({ url, jid, password = '', tone = 440, carry = false }) {
       const page = await context.newPage();
       const device = new WebDevice(page);
       await page.addInitScript(instrument, tone);
-      await page.goto(url);
+      await page.goto(carry ? `${url}?carry` : url);
       if (jid) await device.logIn(jid, password);
       return device;
     },

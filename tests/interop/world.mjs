@@ -64,10 +64,13 @@ export class World {
     return this.server.befriend(left, right);
   }
 
-  /** A web page of that person, logged in and announced; of nobody yet without a person. */
-  async page(person, { tone } = {}) {
+  /**
+   * A web page of that person, logged in and announced; of nobody yet without a person. `carry`: it
+   * takes calls at her own address.
+   */
+  async page(person, { tone, carry } = {}) {
     this.#browser ??= await launchBrowser();
-    const device = await this.#browser.device({ url: this.campana.url, ...person, tone });
+    const device = await this.#browser.device({ url: this.campana.url, ...person, tone, carry });
     this.#closing.push(() => device.close());
     return device;
   }

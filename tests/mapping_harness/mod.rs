@@ -38,6 +38,8 @@ pub(crate) struct Browser {
     mids: u32,
     ssrcs: u32,
     remote_version: Option<u64>,
+    /// The other side is a browser itself, whose offers may cross ours: versions may be missed.
+    pub(crate) joined_to_browser: bool,
 }
 
 /// An m-line.
@@ -70,6 +72,7 @@ impl Browser {
             mids: 0,
             ssrcs: 0,
             remote_version: None,
+            joined_to_browser: false,
         }
     }
 
@@ -79,6 +82,18 @@ impl Browser {
 
     pub(crate) fn restart_ice(&mut self) {
         self.restarts = true;
+    }
+
+    /// Wants only what was agreed on.
+    pub(crate) fn give_in(&mut self) {
+        self.waiting.clear();
+        self.restarts = false;
+        if let Some(local) = &self.local {
+            for (line, media) in self.lines.iter_mut().zip(&local.media) {
+                line.stopped = false;
+                line.direction = direction(media);
+            }
+        }
     }
 
     pub(crate) fn is_stable(&self) -> bool {
@@ -245,7 +260,7 @@ impl Browser {
 
     fn check(&mut self, description: &sdp::Session) {
         let version: u64 = description.origin.version.parse().unwrap();
-        if let Some(before) = self.remote_version {
+        if let Some(before) = self.remote_version.filter(|_| !self.joined_to_browser) {
             assert_eq!(version, before + 1, "RFC 3264 §8");
         }
         self.remote_version = Some(version);

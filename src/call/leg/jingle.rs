@@ -1,15 +1,15 @@
 //! A Jingle client: the session states of XEP-0166 §5, with what XEP-0353 puts before them.
 
 use super::super::signal::{Ending, Signal};
-use super::super::{Failure, Sink, What};
+use super::super::{Carrier, Failure, Request, Sink, What};
 use super::{Fault, Line, out_of_order};
 use crate::jingle::info::Muted;
-use crate::jingle::message::{Message, Step};
+use crate::jingle::message::{self, Message, Step};
 use crate::jingle::{self, Action, Info, Jingle as Payload, Reason, Sid};
 use crate::mapping::{
     BundlePolicy, Change, Dialect, Phase, Receipt, Refusal, Report, Session, ToBrowser, Trickle,
 };
-use crate::stanza::{self, ErrorKind, StanzaError};
+use crate::stanza::{ErrorKind, StanzaError};
 use crate::{web, xml};
 
 /// A leg towards a Jingle client.
@@ -117,7 +117,8 @@ impl Jingle {
     }
 
     pub(in super::super) fn message(&self, line: &Line, step: Step, out: &mut dyn Sink) {
-        send_message(&line.own, line.peer.as_str(), &self.sid, step, out);
+        let about = line.about(What::Inform);
+        send_message(about, &line.by, line.peer.as_str(), &self.sid, step, out);
     }
 
     pub(in super::super) fn deliver(
@@ -139,7 +140,7 @@ impl Jingle {
                     if self.bundles_all {
                         session.set_bundle_policy(BundlePolicy::Max);
                     }
-                    initiate.initiator = Some(line.own.clone());
+                    initiate.initiator = Some(line.by.address().to_owned());
                     send(line, What::Begin, &initiate, out);
                     self.state = State::Calling(Box::new(session));
                     self.release(line, out)?;
@@ -153,7 +154,7 @@ impl Jingle {
             Signal::Answer(answer) => match &mut self.state {
                 State::Called(session) => {
                     let mut accept = session.accept(answer.sdp)?;
-                    accept.responder = Some(line.own.clone());
+                    accept.responder = Some(line.by.address().to_owned());
                     send(line, What::Describe, &accept, out);
                     let called = std::mem::replace(&mut self.state, State::Ended);
                     if let State::Called(session) = called {
@@ -196,6 +197,8 @@ impl Jingle {
 
     pub(in super::super) fn end(&mut self, line: &Line, ending: &Ending, out: &mut dyn Sink) {
         match std::mem::replace(&mut self.state, State::Ended) {
+            // One device of several: only the person's word goes for all of them (XEP-0353 §3.5).
+            State::Proposed if line.is_carried() && !speaks_for_person(ending) => {}
             State::Proposed => self.message(line, Step::Reject(ending.element().into()), out),
             State::Called(_) | State::Calling(_) | State::Completing(_) | State::Active(_) => {
                 let mut terminate = Payload::new(Action::SessionTerminate, self.sid.clone());
@@ -410,7 +413,16 @@ impl Jingle {
     /// XEP-0353 §3.7: both parties say that a session which was announced has ended.
     fn finish(&self, line: &Line, ending: &Ending, out: &mut dyn Sink) {
         if self.announced {
-            self.message(line, Step::Finish(ending.element().into()), out);
+            let element = match &ending.migrated {
+                // §4.2: not a reason of its own here.
+                Some(_) => Reason::Expired.into(),
+                None => ending.element(),
+            };
+            let finish = message::Ending {
+                migrated: ending.migrated.clone(),
+                ..element.into()
+            };
+            self.message(line, Step::Finish(finish), out);
         }
     }
 
@@ -523,19 +535,22 @@ impl Events {
 
 /// Sends a message of XEP-0353.
 pub(in super::super) fn send_message(
-    from: &str,
+    about: Request,
+    by: &Carrier,
     to: &str,
     sid: &Sid,
     step: Step,
     out: &mut dyn Sink,
 ) {
-    let mut writer = stanza::open("message", Some("chat"), from, to, None);
-    Message {
+    let message = Message {
         sid: sid.clone(),
         step,
-    }
-    .write(&mut writer);
-    out.send(writer.finish());
+    };
+    out.message(about, by, to, &|writer| message.write(writer));
+}
+
+fn speaks_for_person(ending: &Ending) -> bool {
+    ending.reason == Reason::Decline && !ending.elsewhere
 }
 
 pub(in super::super) fn send(line: &Line, what: What, payload: &Payload, out: &mut dyn Sink) {

@@ -7,7 +7,7 @@ pub(super) mod web;
 use jid::FullJid;
 
 use super::signal::{Ending, Signal};
-use super::{CallId, Request, Sink, What};
+use super::{CallId, Carrier, Request, Sink, What};
 use crate::mapping::{Dropped, Refusal, Trickle};
 use crate::stanza::{ErrorKind, StanzaError};
 use crate::xml::Writer;
@@ -34,20 +34,28 @@ pub(super) enum Kind {
 pub(super) struct Line {
     pub(super) call: CallId,
     pub(super) leg: usize,
-    /// Ours, with the call's key.
-    pub(super) own: String,
+    /// Ours, with the call's key, or the device that speaks for us.
+    pub(super) by: Carrier,
     /// The device's.
     pub(super) peer: FullJid,
 }
 
 impl Line {
     pub(super) fn request(&self, out: &mut dyn Sink, what: What, write: &dyn Fn(&mut Writer)) {
-        let request = Request {
+        out.request(self.about(what), &self.by, self.peer.as_str(), write);
+    }
+
+    pub(super) fn about(&self, what: What) -> Request {
+        Request {
             call: self.call,
             leg: self.leg,
             what,
-        };
-        out.request(request, &self.own, self.peer.as_str(), write);
+        }
+    }
+
+    /// Whether a device of the person's own speaks for us.
+    pub(super) fn is_carried(&self) -> bool {
+        matches!(self.by, Carrier::Device(_))
     }
 }
 
@@ -77,6 +85,16 @@ impl Leg {
             candidates: 0,
             early: Vec::new(),
         }
+    }
+
+    /// Whether the client has announced its call and waits to be told.
+    pub(super) fn is_proposed(&self) -> bool {
+        matches!(&self.kind, Kind::Jingle(jingle) if jingle.is_proposed())
+    }
+
+    /// Whether our session-initiate is out and not accepted.
+    pub(super) fn is_initiated(&self) -> bool {
+        matches!(&self.kind, Kind::Jingle(jingle) if jingle.is_ringing() && !jingle.is_idle())
     }
 
     /// Whether it rings.

@@ -1,5 +1,7 @@
 //! A browser app: the signalling states of JSEP (RFC 9429 §3.2), as the app sees them.
 
+use jid::BareJid;
+
 use super::super::signal::{Description, Ending, Signal};
 use super::super::{Sink, What};
 use super::{Line, out_of_order, refused, tie_break};
@@ -13,6 +15,8 @@ use crate::web::{Candidate, End, EndOfCandidates, Message, Session};
 #[derive(Debug)]
 pub(in super::super) struct Web {
     sid: Sid,
+    /// The other person, where the address that we speak from does not say who it is.
+    named: Option<BareJid>,
     state: State,
     /// The app has a remote description, so candidates mean something to it.
     described: bool,
@@ -45,9 +49,10 @@ pub(in super::super) enum Event {
 
 impl Web {
     /// The app calls: its first offer is under way to the other side.
-    pub(in super::super) fn calling(sid: Sid) -> Self {
+    pub(in super::super) fn calling(sid: Sid, named: Option<BareJid>) -> Self {
         Self {
             sid,
+            named,
             state: State::Offering,
             described: false,
             held: Vec::new(),
@@ -55,9 +60,10 @@ impl Web {
     }
 
     /// The app is called.
-    pub(in super::super) fn ring(sid: Sid) -> Self {
+    pub(in super::super) fn ring(sid: Sid, named: Option<BareJid>) -> Self {
         Self {
             sid,
+            named,
             state: State::Proposed,
             described: false,
             held: Vec::new(),
@@ -85,6 +91,7 @@ impl Web {
     ) {
         let session = Session {
             sid: self.sid.as_str().to_owned(),
+            peer: self.named.as_ref().map(ToString::to_string),
             message,
         };
         line.request(out, what, &|writer| session.write(writer));

@@ -17,9 +17,14 @@ pub struct Config {
     /// The XMPP server's WebSocket (RFC 7395), as the page must call it.
     #[serde(deserialize_with = "websocket")]
     pub websocket: Option<String>,
+    /// The XMPP server's BOSH (XEP-0206), for networks that let no WebSocket through.
+    #[serde(deserialize_with = "bosh")]
+    pub bosh: Option<String>,
     /// The XMPP domain of the people who log in at the page; otherwise the parent of
     /// `component.jid`.
     pub domain: Option<String>,
+    /// The anonymous host where guests log in, otherwise `guest.` and the domain; empty for none.
+    pub guests: Option<String>,
 }
 
 impl Default for Config {
@@ -28,7 +33,9 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             admin_token: None,
             websocket: None,
+            bosh: None,
             domain: None,
+            guests: None,
         }
     }
 }
@@ -49,5 +56,15 @@ fn websocket<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String
     }
     Err(D::Error::custom(format!(
         "{text:?} is not a WebSocket address, such as \"wss://xmpp.example.org:5443/ws\""
+    )))
+}
+
+fn bosh<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.starts_with("https://") || text.starts_with("http://") {
+        return Ok(Some(text));
+    }
+    Err(D::Error::custom(format!(
+        "{text:?} is not a BOSH address, such as \"https://xmpp.example.org:5443/bosh\""
     )))
 }

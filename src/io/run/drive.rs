@@ -7,7 +7,7 @@ use tokio::time::{MissedTickBehavior, interval_at, sleep_until};
 use tracing::{info, warn};
 
 use super::engine::Engine;
-use crate::gateway::Output;
+use crate::gateway::{Change, Output};
 use crate::io::link::{Event, Link};
 
 /// What the outside asks of the loop.
@@ -16,23 +16,31 @@ pub(super) trait Commands {
     fn stop(&mut self) -> impl Future<Output = ()> + Send;
 }
 
+/// What the loop does beside the link.
+pub(super) trait Effects {
+    /// Closes the TURN allocations made with this user name.
+    fn drop_allocations(&mut self, username: &str);
+    /// Keeps something over a restart.
+    fn store(&mut self, change: Change);
+    /// The drain begins, and lasts until then at most.
+    fn draining(&mut self, until: Instant);
+}
+
 /// Runs `engine` on `link` until it is told to stop and has no calls left.
 ///
-/// The first command to stop begins the drain, a second one ends it. `drop_allocations` closes
-/// TURN allocations; `draining` is called when the drain begins.
+/// The first command to stop begins the drain, a second one ends it.
 pub(super) async fn drive(
     engine: &mut impl Engine,
     mut link: Link,
     drain_timeout: Duration,
     mut commands: impl Commands,
-    mut drop_allocations: impl FnMut(&str),
-    draining: impl Fn(),
+    mut effects: impl Effects,
 ) {
     let mut minute = interval_at(tokio::time::Instant::now() + MINUTE, MINUTE);
     minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stop_at: Option<Instant> = None;
     loop {
-        let deadline = flush(engine, &mut link, &mut drop_allocations);
+        let deadline = flush(engine, &mut link, &mut effects);
         if stop_at.is_some() && !engine.has_calls() {
             break;
         }
@@ -59,13 +67,13 @@ pub(super) async fn drive(
                 let now = now();
                 let until = now + drain_timeout;
                 info!(drain.seconds = drain_timeout.as_secs(), "Draining: no new calls are taken");
-                draining();
+                effects.draining(until);
                 engine.handle_drain(now, until);
                 stop_at = Some(until + FAREWELL);
             }
         }
     }
-    flush(engine, &mut link, &mut drop_allocations);
+    flush(engine, &mut link, &mut effects);
     link.close().await;
 }
 
@@ -80,15 +88,12 @@ fn handle_event(engine: &mut impl Engine, event: Event) {
 }
 
 /// Does what the engine asks; returns when it wants to be called.
-fn flush(
-    engine: &mut impl Engine,
-    link: &mut Link,
-    drop_allocations: &mut impl FnMut(&str),
-) -> Option<Instant> {
+fn flush(engine: &mut impl Engine, link: &mut Link, effects: &mut impl Effects) -> Option<Instant> {
     loop {
         match engine.poll_output() {
             Output::Stanza(stanza) => link.send(stanza),
-            Output::DropAllocations { username } => drop_allocations(&username),
+            Output::DropAllocations { username } => effects.drop_allocations(&username),
+            Output::Store(change) => effects.store(change),
             Output::Timeout(deadline) => return deadline,
         }
     }

@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::drive::{Commands, drive};
+use super::drive::{Commands, Effects, drive};
 use super::engine::Engine;
-use crate::gateway::Output;
+use crate::gateway::{Change, Output};
 use crate::io::link::{Config, Link};
 use crate::telemetry::LinkCounters;
 use crate::xml::{BadStanza, Document, Limits};
@@ -96,6 +96,20 @@ impl Commands for Stops {
     }
 }
 
+struct Dropped(mpsc::UnboundedSender<String>);
+
+impl Effects for Dropped {
+    fn drop_allocations(&mut self, username: &str) {
+        self.0.send(username.to_owned()).unwrap();
+    }
+
+    fn store(&mut self, change: Change) {
+        panic!("nothing is to be stored: {change:?}");
+    }
+
+    fn draining(&mut self, _: Instant) {}
+}
+
 struct Running {
     server: TcpStream,
     notes: mpsc::UnboundedReceiver<String>,
@@ -133,8 +147,7 @@ async fn start(drain: Duration) -> Running {
             link,
             drain,
             Stops(stopped),
-            |username| dropped_in.send(username.to_owned()).unwrap(),
-            || {},
+            Dropped(dropped_in),
         )
         .await;
     });
@@ -283,10 +296,11 @@ async fn calls_that_never_end_do_not_keep_it_beyond_the_drain() {
     };
     let mut rng = StdRng::seed_from_u64(1);
     let link = Link::new(config, Limits::default(), Arc::default(), &mut rng).unwrap();
+    let (dropped, _) = mpsc::unbounded_channel();
     let start = tokio::time::Instant::now();
     stops.send(()).unwrap();
     let drain = Duration::from_secs(60);
-    drive(&mut engine, link, drain, Stops(stopped), |_| {}, || {}).await;
+    drive(&mut engine, link, drain, Stops(stopped), Dropped(dropped)).await;
     assert_eq!(noted.recv().await.as_deref(), Some("drain 60"));
     assert_eq!(start.elapsed(), Duration::from_secs(65));
 }

@@ -1,0 +1,3 @@
+import { carriedCalls } from './carried.mjs';
+
+carriedCalls();

@@ -1,0 +1,4 @@
+import { carriedCalls } from './carried.mjs';
+import { startProsody } from './prosody.mjs';
+
+carriedCalls(startProsody);
