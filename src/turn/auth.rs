@@ -186,8 +186,11 @@ impl Authenticator {
         let list = message.attribute(AttributeType::PASSWORD_ALGORITHMS);
         let chosen = message.attribute(AttributeType::PASSWORD_ALGORITHM);
         if !nonce.starts_with(COOKIE) {
-            // Not a nonce of ours: refused as stale, whatever else is right.
-            return Ok(None);
+            // Not a nonce of ours: refused as stale, whatever else is right. Still the key has to be
+            // that of the algorithm the client took, or it would be told that its password is wrong.
+            let chosen = chosen.and_then(Algorithms::new);
+            let number = chosen.and_then(|it| it.iter().next()).map(|it| it.0);
+            return Ok(number.and_then(Algorithm::from_number));
         }
         match (list, chosen) {
             (None, None) => Ok(None),
