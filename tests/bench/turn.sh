@@ -11,6 +11,7 @@
 #   SERVERS=campana ROUNDS=1 tests/bench/turn.sh cycles slow-tcp
 #                                         a million allocations made and deleted; 5,000 slow clients
 #
+#   BUILT=1 takes the programs that are there.
 #   ROUNDS=5 SECONDS_EACH=1.5 SERVER_CORE=0 LOAD_CORE=1 CYCLES=1000000
 set -eu
 cd "$(dirname "$0")/../.."
@@ -28,9 +29,13 @@ target=${CARGO_TARGET_DIR:-target}
     pair-audio pair-burst paced-up paced-down binding allocations strangers fair-up fair-down
 
 command -v turnserver >/dev/null || { echo "turnserver is missing: install Debian's coturn" >&2; exit 1; }
-cargo build --locked --release
-load=$(cargo build --locked --release --bench turn --message-format=json |
-    sed -n 's/.*"executable":"\([^"]*\/turn-[^"]*\)".*/\1/p' | tail -1)
+[ -n "${BUILT:-}" ] || cargo build --locked --release
+if [ -n "${BUILT:-}" ]; then
+    load=$(ls -t "$target"/release/deps/turn-* | grep -v '\.d$' | head -1)
+else
+    load=$(cargo build --locked --release --bench turn --message-format=json |
+        sed -n 's/.*"executable":"\([^"]*\/turn-[^"]*\)".*/\1/p' | tail -1)
+fi
 [ -x "$load" ] || { echo "the load generator was not built" >&2; exit 1; }
 # Thousands of allocations and of connections.
 ulimit -n "$(ulimit -H -n)"
