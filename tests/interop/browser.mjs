@@ -44,19 +44,22 @@ export async function launchBrowser() {
      * @param {{url: string, jid?: string, password?: string, tone?: number, carry?: boolean}} who a
      *   guest without jid; `carry`: at her own address
      */
-    async device({ url, jid, password = '', tone = 440, carry = false }) {
-      const page = await context.newPage();
-      const device = new WebDevice(page);
-      await page.addInitScript(instrument, tone);
-      await page.goto(carry ? `${url}?carry` : url);
-      if (jid) await device.logIn(jid, password);
-      return device;
-    },
+    device: (who) => openDevice(context, who),
     async close() {
       await context.close();
       rmSync(profile, { recursive: true, force: true });
     },
   };
+}
+
+/** Opens the page in a browser, its microphone a tone, and logs in. */
+export async function openDevice(context, { url, jid, password = '', tone = 440, carry = false }) {
+  const page = await context.newPage();
+  const device = new WebDevice(page);
+  await page.addInitScript(instrument, tone);
+  await page.goto(carry ? `${url}?carry` : url);
+  if (jid) await device.logIn(jid, password);
+  return device;
 }
 
 /** One tab. */
@@ -172,7 +175,9 @@ class WebDevice {
       const stats = [...(await pc.getStats()).values()];
       const inbound = (kind) => stats.find((s) => s.type === 'inbound-rtp' && s.kind === kind);
       const transport = stats.find((s) => s.type === 'transport' && s.selectedCandidatePairId);
-      const pair = stats.find((s) => s.id === transport?.selectedCandidatePairId);
+      // Firefox marks the pair itself.
+      const pair = stats.find((s) => s.id === transport?.selectedCandidatePairId)
+        ?? stats.find((s) => s.type === 'candidate-pair' && s.selected);
       const local = stats.find((s) => s.id === pair?.localCandidateId);
       const remote = stats.find((s) => s.id === pair?.remoteCandidateId);
       return {
