@@ -2,7 +2,7 @@
 
 CAMPANA := $(abspath $(or $(CARGO_TARGET_DIR),target)/release/campana)
 
-.PHONY: demo test interop interop-dino web fmt lint doc bench fuzz setup release
+.PHONY: demo test interop interop-dino web fmt lint doc bench bench-turn fuzz setup release
 
 # A page to call from, with a private ejabberd, until Ctrl-C.
 demo: setup release tests/interop/node_modules/.stamp
@@ -45,6 +45,10 @@ doc: web
 # What the mapping costs, beside npm stanza and sdp-jingle-json.
 bench: web
 	tests/bench/mapping.sh
+
+# What relaying costs, beside the coturn that is installed; QUICK=1 for two minutes of it.
+bench-turn: web
+	tests/bench/turn.sh
 
 # Looks for inputs that break a parser, each target for SECONDS; needs a nightly toolchain and
 # cargo-fuzz. What is worth keeping goes to tests/fuzz/corpus, which `make test` replays.

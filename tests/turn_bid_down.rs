@@ -12,15 +12,24 @@ mod turn_harness;
 use campana::stun::{
     Algorithm, Attribute, AttributeType, Class, Key, Method, TransactionId, Writer,
 };
-use turn_harness::{ALGORITHMS, Client, World};
+use turn_harness::{ALGORITHMS, Client, Reply, World};
 
 /// The error of an Allocate with this list, this choice and these integrity attributes.
 fn allocate(
     list: Option<&[u8]>,
     chosen: Option<&[u8]>,
-    (sha1, sha256): (bool, bool),
+    integrities: (bool, bool),
     key: Algorithm,
 ) -> Option<u16> {
+    reply(list, chosen, integrities, key).error()
+}
+
+fn reply(
+    list: Option<&[u8]>,
+    chosen: Option<&[u8]>,
+    (sha1, sha256): (bool, bool),
+    key: Algorithm,
+) -> Reply {
     let mut world = World::new("");
     let mut client = Client::new(&world, "198.51.100.1:1000", "juliet");
     client.challenge(&mut world);
@@ -53,10 +62,7 @@ fn allocate(
     }
     let length = writer.finish().unwrap();
     client.algorithm = Algorithm::from_number(u16::from(chosen.is_some_and(|it| it == SHA256)) + 1);
-    client
-        .exchange(&mut world, &buffer[..length])
-        .unwrap()
-        .error()
+    client.exchange(&mut world, &buffer[..length]).unwrap()
 }
 
 #[test]
@@ -87,6 +93,35 @@ fn neither_means_md5() {
         allocate(None, None, ONLY_SHA1, Algorithm::Sha256),
         Some(401)
     );
+}
+
+/// MESSAGE-INTEGRITY-SHA256 for all who named an algorithm, and for those who did and seem not to
+/// know it MESSAGE-INTEGRITY as well: librice, with its defaults.
+#[test]
+fn replies_have_the_integrity_that_the_client_understands() {
+    let has = |reply: &Reply| {
+        assert_eq!(reply.error(), None);
+        // From the bytes: what is behind an integrity attribute is nothing that the parser shows.
+        let mut kinds = Vec::new();
+        let mut rest = &reply.0[20..];
+        while let [k0, k1, l0, l1, ..] = rest {
+            kinds.push(AttributeType(u16::from_be_bytes([*k0, *k1])));
+            let length = usize::from(u16::from_be_bytes([*l0, *l1]));
+            rest = &rest[4 + length.next_multiple_of(4)..];
+        }
+        let has = |kind| kinds.contains(&kind);
+        (
+            has(AttributeType::MESSAGE_INTEGRITY),
+            has(AttributeType::MESSAGE_INTEGRITY_SHA256),
+        )
+    };
+    let md5 = Algorithm::Md5;
+    let old = reply(None, None, ONLY_SHA1, md5);
+    assert_eq!(has(&old), ONLY_SHA1);
+    let new = reply(Some(ALGORITHMS), Some(MD5), ONLY_SHA256, md5);
+    assert_eq!(has(&new), ONLY_SHA256);
+    let between = reply(Some(ALGORITHMS), Some(MD5), ONLY_SHA1, md5);
+    assert_eq!(has(&between), (true, true));
 }
 
 #[test]

@@ -167,10 +167,12 @@ fn a_nonce_is_for_one_client_and_one_hour() {
         &other.nonce,
         &[&nonce[..], b"A"].concat(),
     ];
-    for bad in bad {
+    let algorithms = [None, Some(Algorithm::Md5), Some(Algorithm::Sha256)];
+    for (bad, algorithm) in bad.iter().flat_map(|bad| algorithms.map(|it| (bad, it))) {
         client.nonce = bad.to_vec();
+        client.algorithm = algorithm;
         let reply = refresh(&mut client, &mut world);
-        assert_eq!(reply.error(), Some(438), "{bad:?}");
+        assert_eq!(reply.error(), Some(438), "{bad:?} {algorithm:?}");
         for kind in [
             AttributeType::REALM,
             AttributeType::NONCE,
@@ -180,6 +182,7 @@ fn a_nonce_is_for_one_client_and_one_hour() {
         }
     }
     client.nonce.clone_from(&nonce);
+    client.algorithm = None;
     world.advance(3599);
     assert_eq!(refresh(&mut client, &mut world).error(), Some(437));
     world.advance(1);

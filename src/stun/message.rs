@@ -114,6 +114,12 @@ impl<'a> Message<'a> {
         self.integrity.is_some() || self.integrity_sha256.is_some()
     }
 
+    /// Whether there is a MESSAGE-INTEGRITY-SHA256, which then is the one that counts.
+    #[must_use]
+    pub fn has_integrity_sha256(&self) -> bool {
+        self.integrity_sha256.is_some()
+    }
+
     /// Checks the integrity attribute in constant time; without one the answer is no.
     ///
     /// RFC 8489 §9.2.4: when MESSAGE-INTEGRITY-SHA256 is present it is the one that counts.

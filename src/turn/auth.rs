@@ -39,15 +39,24 @@ pub(super) struct Identity<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Signer {
     key: Key,
-    sha256: bool,
+    integrity: Integrity,
+}
+
+/// Which integrity attributes a reply has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Integrity {
+    Sha1,
+    Sha256,
+    Both,
 }
 
 impl Signer {
     pub(super) fn sign(&self, reply: &mut Writer<'_>) {
-        if self.sha256 {
-            reply.integrity_sha256(&self.key);
-        } else {
+        if self.integrity != Integrity::Sha256 {
             reply.integrity(&self.key);
+        }
+        if self.integrity != Integrity::Sha1 {
+            reply.integrity_sha256(&self.key);
         }
     }
 }
@@ -132,9 +141,14 @@ impl Authenticator {
             );
             if message.verify(&key) && signer.is_none() {
                 // A request "processed as though PASSWORD-ALGORITHM were MD5" is answered with
-                // MESSAGE-INTEGRITY, all others with MESSAGE-INTEGRITY-SHA256.
-                let sha256 = algorithm.is_some();
-                signer = Some(Signer { key, sha256 });
+                // MESSAGE-INTEGRITY, all others with MESSAGE-INTEGRITY-SHA256. There are clients
+                // that name MD5 and know nothing but MESSAGE-INTEGRITY: for them it is there, too.
+                let integrity = match (algorithm, message.has_integrity_sha256()) {
+                    (None, _) => Integrity::Sha1,
+                    (Some(_), true) => Integrity::Sha256,
+                    (Some(_), false) => Integrity::Both,
+                };
+                signer = Some(Signer { key, integrity });
             }
         }
         let user = Username::parse(text).map_err(|_| Failure::UnknownUser)?;
@@ -172,8 +186,11 @@ impl Authenticator {
         let list = message.attribute(AttributeType::PASSWORD_ALGORITHMS);
         let chosen = message.attribute(AttributeType::PASSWORD_ALGORITHM);
         if !nonce.starts_with(COOKIE) {
-            // Not a nonce of ours: refused as stale, whatever else is right.
-            return Ok(None);
+            // Not a nonce of ours: refused as stale, whatever else is right. Still the key has to be
+            // that of the algorithm the client took, or it would be told that its password is wrong.
+            let chosen = chosen.and_then(Algorithms::new);
+            let number = chosen.and_then(|it| it.iter().next()).map(|it| it.0);
+            return Ok(number.and_then(Algorithm::from_number));
         }
         match (list, chosen) {
             (None, None) => Ok(None),

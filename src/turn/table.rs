@@ -1,6 +1,7 @@
 //! All allocations, found by client, by relay and by deadline.
 
 use std::{
+    cell::Cell,
     collections::{BTreeSet, HashMap},
     net::SocketAddr,
     time::Instant,
@@ -17,6 +18,8 @@ pub(super) struct Table {
     slots: Vec<Slot>,
     free: Vec<u32>,
     by_client: HashMap<FiveTuple, u32>,
+    /// The client that was looked for last: datagrams of one come in a row.
+    latest: Cell<Option<(FiveTuple, u32)>>,
     by_address: HashMap<SocketAddr, RelayId>,
     deadlines: BTreeSet<(Instant, RelayId)>,
 }
@@ -59,11 +62,19 @@ impl Table {
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(index);
         self.by_client.remove(&allocation.five_tuple);
+        self.latest.set(None);
         Some(allocation)
     }
 
     pub(super) fn find(&self, five_tuple: &FiveTuple) -> Option<u32> {
-        self.by_client.get(five_tuple).copied()
+        if let Some((latest, index)) = self.latest.get()
+            && latest == *five_tuple
+        {
+            return Some(index);
+        }
+        let index = *self.by_client.get(five_tuple)?;
+        self.latest.set(Some((*five_tuple, index)));
+        Some(index)
     }
 
     pub(super) fn at(&self, index: u32) -> Option<&Allocation> {

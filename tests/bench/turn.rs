@@ -21,8 +21,11 @@ mod batch;
 use std::{
     collections::HashMap,
     env, fs,
-    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    io::{Read, Write},
+    iter,
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket},
     os::fd::AsFd,
+    thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -42,7 +45,7 @@ fn main() {
         return;
     };
     let mut load = Load::new(server.parse().unwrap(), pid.parse().unwrap(), secret);
-    let time = Duration::from_secs(seconds.parse().unwrap());
+    let time = Duration::from_secs_f64(seconds.parse().unwrap());
     let data = |size, burst| Data {
         size,
         burst,
@@ -71,6 +74,10 @@ fn main() {
         "binding" => load.bindings(time),
         "allocations" => load.allocations(5_000),
         "strangers" => load.strangers(32_000),
+        "fair-up" => load.fairness(secret, Way::Up, time),
+        "fair-down" => load.fairness(secret, Way::Down, time),
+        "cycles" => load.cycles(env::var("CYCLES").map_or(1_000_000, |it| it.parse().unwrap())),
+        "slow-tcp" => load.slow_tcp(5_000, Duration::from_secs(60)),
         other => panic!("no workload {other}"),
     }
 }
@@ -84,6 +91,8 @@ struct Load {
     peers: UdpSocket,
     receiver: Receiver,
     sender: Sender,
+    /// How long answers took, while the server had something to do.
+    waited: Duration,
 }
 
 #[derive(Clone, Copy)]
@@ -135,6 +144,7 @@ impl Load {
             peers: bind(Ipv4Addr::LOCALHOST),
             receiver: Receiver::new(64, 0, 0),
             sender: Sender::new(64),
+            waited: Duration::ZERO,
         }
     }
 
@@ -309,9 +319,9 @@ impl Load {
 
     fn allocations(&mut self, count: u32) {
         let (memory, before) = (rss(self.pid), cpu(self.pid));
-        let start = Instant::now();
+        self.waited = Duration::ZERO;
         let flows = self.allocate(count);
-        let (spent, took) = (cpu(self.pid) - before, start.elapsed());
+        let (spent, took) = (cpu(self.pid) - before, self.waited);
         let peer = self.peers.local_addr().unwrap();
         self.bind(flows.iter().map(|it| (it.client, peer)));
         let bytes = (rss(self.pid) - memory) * 1024 / u64::from(count);
@@ -339,11 +349,186 @@ impl Load {
         println!("bytes_each={bytes}");
     }
 
+    /// Somebody else's flow at line rate, and a thousand datagrams a second of ours: how long those
+    /// take, and how many arrive.
+    fn fairness(&mut self, secret: &str, way: Way, time: Duration) {
+        let mut flood = Self::new(self.server, self.pid, secret);
+        let paths = [&mut *self, &mut flood].map(|load| {
+            let peer = load.peers.local_addr().unwrap();
+            let flow = load.allocate(1).remove(0);
+            load.bind(iter::once((flow.client, peer)));
+            match way {
+                Way::Up => Path {
+                    from: Some(flow.client),
+                    to: load.server,
+                    head: vec![0x40, 0, 0, 160],
+                },
+                Way::Down => Path {
+                    from: None,
+                    to: flow.relay,
+                    head: Vec::new(),
+                },
+            }
+        });
+        let [quiet, line] = paths;
+        let (out, into, flooded) = match way {
+            Way::Up => (&self.clients, &self.peers, &flood.clients),
+            Way::Down => (&self.peers, &self.clients, &flood.peers),
+        };
+        let datagram = |path: &Path, stamp: Duration| {
+            let mut bytes = path.head.clone();
+            bytes.extend(stamp.as_nanos().to_be_bytes());
+            bytes.resize(path.head.len() + 160, 0);
+            bytes
+        };
+        let noise = datagram(&line, Duration::ZERO);
+        let start = Instant::now();
+        let (mut sent, mut line_sent, mut delays) = (0_u64, 0_u64, Vec::new());
+        loop {
+            let now = start.elapsed();
+            // What is under way at the end has its time, too.
+            let over = now >= time;
+            if now >= time + Duration::from_millis(200) {
+                break;
+            }
+            if !over && now.as_millis() as u64 >= sent {
+                let bytes = datagram(&quiet, now);
+                let one = Outgoing {
+                    data: &bytes,
+                    to: quiet.to,
+                    from: quiet.from,
+                    segment: 0,
+                };
+                let taken = self.sender.send(out.as_fd(), iter::once(one));
+                sent += taken.unwrap_or(0) as u64;
+            }
+            if !over {
+                let one = Outgoing {
+                    data: &noise,
+                    to: line.to,
+                    from: line.from,
+                    segment: 0,
+                };
+                let many = iter::repeat_n(one, 32);
+                line_sent += self.sender.send(flooded.as_fd(), many).unwrap_or(0) as u64;
+            }
+            let came = self.receiver.receive(into.as_fd(), 64).unwrap_or(0);
+            let now = start.elapsed();
+            for index in 0..came {
+                if let Some((received, bytes)) = self.receiver.get(index)
+                    && let Some(head) = received.length.checked_sub(160)
+                    && let Some(stamp) = bytes[head..].first_chunk()
+                {
+                    let then = Duration::from_nanos(u128::from_be_bytes(*stamp) as u64);
+                    delays.push(now.saturating_sub(then));
+                }
+            }
+        }
+        delays.sort_unstable();
+        let at = |part: usize| {
+            delays
+                .get(delays.len() * part / 100)
+                .map_or(0, Duration::as_micros)
+        };
+        println!(
+            "p50_us={} p99_us={} arrived_percent={:.1} line_per_second={:.0}",
+            at(50),
+            at(99),
+            delays.len() as f64 * 100.0 / sent.max(1) as f64,
+            line_sent as f64 / time.as_secs_f64()
+        );
+    }
+
+    /// Allocations made and deleted again: memory after the first tenth, and at the end.
+    fn cycles(&mut self, count: u32) {
+        let clients: Vec<_> = (0..64).map(address).collect();
+        let plain: Vec<_> = clients
+            .iter()
+            .map(|it| (*it, allocate_request(1)))
+            .collect();
+        let challenges = self.exchange(&plain);
+        let mut steps = [Method::ALLOCATE, Method::REFRESH].map(|method| {
+            let requests = clients.iter().map(|client| {
+                let bytes = self.signed(method, 2, &nonce(&challenges[client]), |writer| {
+                    if method == Method::ALLOCATE {
+                        writer.attribute(&Attribute::RequestedTransport(17));
+                    } else {
+                        writer.attribute(&Attribute::Lifetime(0));
+                    }
+                });
+                (*client, bytes)
+            });
+            requests.collect::<Vec<_>>()
+        });
+        let start = Instant::now();
+        let mut early = 0;
+        for done in 0..count.div_ceil(64) {
+            if done == count.div_ceil(640) {
+                early = rss(self.pid);
+            }
+            for step in &mut steps {
+                for reply in self.exchange(step).values() {
+                    assert_eq!(Message::decode(reply).unwrap().class(), Class::Success);
+                }
+            }
+        }
+        println!(
+            "rss_kib_after_a_tenth={early} rss_kib_at_the_end={} per_second={:.0}",
+            rss(self.pid),
+            f64::from(count) / start.elapsed().as_secs_f64()
+        );
+    }
+
+    /// TCP clients that send half a message, a byte now and then: what each costs, whether somebody
+    /// else is served meanwhile, and how long until all of them are gone.
+    fn slow_tcp(&mut self, count: usize, time: Duration) {
+        let memory = rss(self.pid);
+        let before = cpu(self.pid);
+        let start = Instant::now();
+        let message = request(Method::BINDING, 1, |_| {});
+        let connect = |_| {
+            let stream = TcpStream::connect(self.server).unwrap();
+            stream.set_nonblocking(true).unwrap();
+            stream
+        };
+        let mut clients: Vec<_> = (0..count).map(connect).collect();
+        let binding = iter::once((address(1), message.clone())).collect::<Vec<_>>();
+        let (mut delays, mut most) = (Vec::new(), 0);
+        for byte in message.iter().take(message.len() - 1).cycle() {
+            clients.retain_mut(|it| {
+                let sent = it.write(&[*byte]).is_ok();
+                let closed = matches!(it.read(&mut [0; 8]), Ok(0));
+                let broken = it.take_error().is_ok_and(|it| it.is_some());
+                sent && !closed && !broken
+            });
+            most = most.max(rss(self.pid).saturating_sub(memory));
+            let until = Instant::now() + Duration::from_secs(1);
+            while Instant::now() < until {
+                let asked = Instant::now();
+                self.exchange(&binding);
+                delays.push(asked.elapsed());
+                thread::sleep(Duration::from_millis(2));
+            }
+            if clients.is_empty() || start.elapsed() >= time {
+                break;
+            }
+        }
+        delays.sort_unstable();
+        println!(
+            "bytes_each={} left={} gone_after_s={:.0} cpu_s={:.2} p99_us_of_others={}",
+            most * 1024 / count as u64,
+            clients.len(),
+            start.elapsed().as_secs_f64(),
+            (cpu(self.pid) - before).as_secs_f64(),
+            delays[delays.len() * 99 / 100].as_micros()
+        );
+    }
+
     /// An allocation for each client.
     fn allocate(&mut self, count: u32) -> Vec<Flow> {
         let all: Vec<_> = (0..count).map(address).collect();
         let mut flows = Vec::new();
-        for part in all.chunks(32) {
+        for part in all.chunks(64) {
             let requests: Vec<_> = part.iter().map(|it| (*it, allocate_request(1))).collect();
             let challenges = self.exchange(&requests);
             let requests = part.iter().map(|client| {
@@ -412,10 +597,12 @@ impl Load {
     /// Sends each client's request until it is answered.
     fn exchange(&mut self, requests: &[(IpAddr, Vec<u8>)]) -> HashMap<IpAddr, Vec<u8>> {
         let mut replies = HashMap::new();
+        let start = Instant::now();
         for _ in 0..50 {
             let open = requests.iter().filter(|it| !replies.contains_key(&it.0));
             let open: Vec<_> = open.collect();
             if open.is_empty() {
+                self.waited += start.elapsed();
                 return replies;
             }
             let mut rest = &open[..];

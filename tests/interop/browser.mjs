@@ -1,5 +1,6 @@
 // Chromium with the real page: a person at the keyboard, played by the test.
 
+import { X509Certificate, createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,6 +8,19 @@ import path from 'node:path';
 import { chromium } from 'playwright-core';
 
 import { ownAddress, until } from './process.mjs';
+
+/** The keys (SPKI, SHA-256) that {@link trust} was told of. @type {string[]} */
+export const trusted = [];
+
+/**
+ * Browsers that are started from now on take this certificate for TURN over TLS, whoever signed it:
+ * `--ignore-certificate-errors` is for pages only.
+ * @param {string} pem
+ */
+export function trust(pem) {
+  const key = new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' });
+  trusted.push(createHash('sha256').update(key).digest('base64'));
+}
 
 /** Starts Debian's Chromium without a window and without a word to the outside. */
 export async function launchBrowser() {
@@ -17,6 +31,7 @@ export async function launchBrowser() {
     '--disable-background-networking', '--disable-component-update', '--disable-sync',
     '--no-first-run',
   ];
+  if (trusted.length) args.push(`--ignore-certificate-errors-spki-list=${trusted}`);
   if (ownAddress() === '127.0.0.1') args.push('--allow-loopback-in-peer-connection');
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args,
@@ -29,19 +44,22 @@ export async function launchBrowser() {
      * @param {{url: string, jid?: string, password?: string, tone?: number, carry?: boolean}} who a
      *   guest without jid; `carry`: at her own address
      */
-    async device({ url, jid, password = '', tone = 440, carry = false }) {
-      const page = await context.newPage();
-      const device = new WebDevice(page);
-      await page.addInitScript(instrument, tone);
-      await page.goto(carry ? `${url}?carry` : url);
-      if (jid) await device.logIn(jid, password);
-      return device;
-    },
+    device: (who) => openDevice(context, who),
     async close() {
       await context.close();
       rmSync(profile, { recursive: true, force: true });
     },
   };
+}
+
+/** Opens the page in a browser, its microphone a tone, and logs in. */
+export async function openDevice(context, { url, jid, password = '', tone = 440, carry = false }) {
+  const page = await context.newPage();
+  const device = new WebDevice(page);
+  await page.addInitScript(instrument, tone);
+  await page.goto(carry ? `${url}?carry` : url);
+  if (jid) await device.logIn(jid, password);
+  return device;
 }
 
 /** One tab. */
@@ -114,11 +132,14 @@ class WebDevice {
     return this.says(/^In a call/, patience);
   }
 
-  /** Only TURN from now on. */
-  relayOnly() {
-    return this.page.evaluate(() => {
-      globalThis.campana.client.rtcConfiguration = { iceTransportPolicy: 'relay' };
-    });
+  /** Only TURN from now on, and of the servers only those whose URL fits. */
+  relayOnly(pattern = /./) {
+    return this.page.evaluate(async (source) => {
+      const { client } = globalThis.campana;
+      const fits = new RegExp(source);
+      const iceServers = (await client.iceServers()).filter(({ urls }) => fits.test(urls));
+      client.rtcConfiguration = { iceTransportPolicy: 'relay', iceServers };
+    }, pattern.source);
   }
 
   /** Whatever path there is, again. */
@@ -154,7 +175,9 @@ class WebDevice {
       const stats = [...(await pc.getStats()).values()];
       const inbound = (kind) => stats.find((s) => s.type === 'inbound-rtp' && s.kind === kind);
       const transport = stats.find((s) => s.type === 'transport' && s.selectedCandidatePairId);
-      const pair = stats.find((s) => s.id === transport?.selectedCandidatePairId);
+      // Firefox marks the pair itself.
+      const pair = stats.find((s) => s.id === transport?.selectedCandidatePairId)
+        ?? stats.find((s) => s.type === 'candidate-pair' && s.selected);
       const local = stats.find((s) => s.id === pair?.localCandidateId);
       const remote = stats.find((s) => s.id === pair?.remoteCandidateId);
       return {

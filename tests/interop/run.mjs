@@ -1,6 +1,6 @@
 // Runs the tests, two files at a time, and the one that mostly waits beside them.
 //
-//   node run.mjs [file ...]       CAMPANA_BIN=… SILENCE_SECONDS=… CHROMIUM=…
+//   node run.mjs [file ...]       CAMPANA_BIN=… SILENCE_SECONDS=… CHROMIUM=… FIREFOX=… BROWSER=firefox
 //
 // The logs of every server stay in target/interop until the next run.
 

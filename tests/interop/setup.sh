@@ -3,12 +3,12 @@
 set -euo pipefail
 
 packages=(
-    build-essential ca-certificates chromium coturn ejabberd libxml2-utils openssl
-    prosody prosody-modules python3-venv
+    build-essential ca-certificates chromium coturn ejabberd firefox-esr libxml2-utils
+    openssl prosody prosody-modules pulseaudio python3-venv
 )
 # An IM client, and what it needs to run without a person.
 dino=(
-    dino-im dbus xvfb xdotool libglib2.0-bin pulseaudio pulseaudio-utils sqlite3
+    dino-im dbus xvfb xdotool libglib2.0-bin pulseaudio-utils sqlite3
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
     gstreamer1.0-nice gstreamer1.0-pulseaudio gstreamer1.0-pipewire pipewire pipewire-bin wireplumber
 )

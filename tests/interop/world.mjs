@@ -9,8 +9,12 @@ import { after, before } from 'node:test';
 import { launchBrowser } from './browser.mjs';
 import { startCampana } from './campana.mjs';
 import { startEjabberd } from './ejabberd.mjs';
+import { launchFirefox } from './firefox.mjs';
 import { connectJingle } from './jingle.mjs';
 import { connectXmpp } from './xmpp.mjs';
+
+/** How to start each. */
+const BROWSERS = { chromium: launchBrowser, firefox: launchFirefox };
 
 /**
  * A world of its own for one test file: made before its first test, ended after its last.
@@ -30,7 +34,7 @@ export function testWorld(options) {
 export class World {
   /** What runs before the first test: hooks of their own would not wait for each other. */
   preparations = [];
-  #browser;
+  #browsers = new Map();
   #closing = [];
 
   before(prepare) {
@@ -65,12 +69,15 @@ export class World {
   }
 
   /**
-   * A web page of that person, logged in and announced; of nobody yet without a person. `carry`: it
-   * takes calls at her own address.
+   * A web page of that person, logged in and announced; of nobody yet without a person.
+   * @param {object} [person]
+   * @param {{tone?: number, carry?: boolean, browser?: 'chromium' | 'firefox'}} [options] `carry`: it
+   *   takes calls at her own address; BROWSER chooses where the test does not
    */
-  async page(person, { tone, carry } = {}) {
-    this.#browser ??= await launchBrowser();
-    const device = await this.#browser.device({ url: this.campana.url, ...person, tone, carry });
+  async page(person, { tone, carry, browser = process.env.BROWSER ?? 'chromium' } = {}) {
+    if (!this.#browsers.has(browser)) this.#browsers.set(browser, BROWSERS[browser]());
+    const launched = await this.#browsers.get(browser);
+    const device = await launched.device({ url: this.campana.url, ...person, tone, carry });
     this.#closing.push(() => device.close());
     return device;
   }
@@ -96,7 +103,9 @@ export class World {
 
   async close() {
     for (const close of this.#closing.reverse()) await close().catch(() => {});
-    await this.#browser?.close().catch(() => {});
+    for (const browser of this.#browsers.values()) {
+      await browser.then((launched) => launched.close()).catch(() => {});
+    }
     await this.campana?.stop();
     await this.server?.stop();
     // Where a place was given, the logs stay.

@@ -366,8 +366,9 @@ fn unix() -> u64 {
     since.map_or(0, |since| since.as_secs())
 }
 
-/// What may wait in a listener while the thread is busy elsewhere.
-const LISTENER_BUFFER: usize = 4 << 20;
+/// What may wait in a listener while the thread is busy elsewhere: milliseconds of a line's rate.
+/// With more, a flood would make everybody wait longer, and be served no better.
+const LISTENER_BUFFER: usize = 512 << 10;
 
 /// TCP connections that wait to be accepted.
 const BACKLOG: i32 = 1024;

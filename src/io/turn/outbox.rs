@@ -6,7 +6,10 @@ use std::{
     os::fd::BorrowedFd,
 };
 
-use super::batch::{Outgoing, Sender};
+use super::{
+    batch::{Outgoing, Sender},
+    share::ROUND,
+};
 
 /// Collects the datagrams of a round, and hands the kernel those of one flow and size as one.
 ///
@@ -217,10 +220,10 @@ fn bucket(flow: &Flow) -> usize {
     usize::try_from(mixed >> 32).unwrap_or_default() % BUCKETS
 }
 
-/// As many as are received in one call, so that a round rarely needs more than one flush.
-const GROUPS: usize = 64;
+/// As many as a socket's share of a round, so that a round rarely needs more than one flush.
+const GROUPS: usize = ROUND;
 
-const BUCKETS: usize = 256;
+const BUCKETS: usize = 4 * GROUPS;
 
 /// Larger datagrams do not fit the paths that segments are for.
 const SEGMENT: usize = 1472;

@@ -154,8 +154,28 @@ impl Worker {
         }
     }
 
-    /// A round of a UDP listener: its share, and no more.
+    /// A round of a UDP listener: its share, and no more. All clients are here, so what makes up the
+    /// share is gathered before anything leaves: more of a flow leaves together.
     fn listener(&mut self, now: Instant, index: usize) -> usize {
+        let mut moved = 0;
+        loop {
+            let listener = self.exits.listeners.get(index);
+            let asked = listener.map_or(0, |it| it.share.ask(moved));
+            if asked == 0 {
+                break;
+            }
+            let (count, datagrams) = self.clients(now, index, asked);
+            moved += datagrams;
+            let listener = self.exits.listeners.get_mut(index);
+            if !listener.is_some_and(|it| it.share.was(asked, count, datagrams)) {
+                break;
+            }
+        }
+        moved
+    }
+
+    /// One call to a listener. Answers what came, and how many datagrams that were.
+    fn clients(&mut self, now: Instant, index: usize, asked: usize) -> (usize, usize) {
         let Self {
             server,
             exits,
@@ -163,11 +183,15 @@ impl Worker {
             buffer,
             ..
         } = self;
-        let Some(listener) = exits.listeners.get_mut(index) else {
-            return 0;
+        let Some(listener) = exits.listeners.get(index) else {
+            return (0, 0);
         };
-        let (socket, address) = (listener.socket.as_fd(), listener.address());
-        let count = listener.share.receive(receiver, socket);
+        let address = listener.address();
+        // An error of the socket, such as the ICMP error of an earlier datagram, is nobody's business
+        // here.
+        let count = receiver
+            .receive(listener.socket.as_fd(), asked)
+            .unwrap_or(0);
         let mut moved = 0;
         for place in 0..count {
             let Some((received, slot)) = receiver.get(place) else {
@@ -189,11 +213,8 @@ impl Worker {
                 exits.act(verdict, part, Origin::Datagram(flow));
             });
         }
-        if let Some(listener) = exits.listeners.get_mut(index) {
-            listener.share.was(count, moved);
-        }
         self.drain(now);
-        moved
+        (count, moved)
     }
 
     /// A round of a relay socket.
@@ -209,7 +230,9 @@ impl Worker {
             return 0;
         };
         let id = relay.id;
-        let count = relay.share.receive(receiver, relay.socket.as_fd());
+        // One call: a second one would mostly find nothing.
+        let asked = relay.share.ask(0);
+        let count = receiver.receive(relay.socket.as_fd(), asked).unwrap_or(0);
         let mut moved = 0;
         for place in 0..count {
             let Some((received, space)) = receiver.get(place) else {
@@ -222,7 +245,7 @@ impl Worker {
             });
         }
         if let Some(relay) = exits.relays.get_mut(slot).and_then(Option::as_mut) {
-            relay.share.was(count, moved);
+            relay.share.was(asked, count, moved);
         }
         moved
     }
