@@ -1,4 +1,5 @@
-//! Hang-up ends all allocations of a user name, and of no other.
+//! Hang-up ends all allocations of a user name, and of no other; an admin ends those of all user
+//! names of a person.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,8 +25,10 @@ fn the_allocations_of_one_user_name_end_at_once() {
         assert_eq!(client.permit(&mut world, &["198.51.100.9:1"]).error(), None);
     }
     let (mut other, _) = Client::allocated(&mut world, "198.51.100.1:1002", "romeo");
-    world.drop_allocations("juliet");
-    assert_eq!(world.relays.len(), 3);
+    for other_name in ["julie", "uliet", ":juliet", "1:juliet", ""] {
+        world.drop_allocations(other_name);
+        assert_eq!(world.relays.len(), 3, "{other_name}");
+    }
     world.drop_allocations(&credentials.username);
     assert_eq!(world.relays.len(), 1);
     for client in &mut call {
@@ -39,4 +42,19 @@ fn the_allocations_of_one_user_name_end_at_once() {
         None,
         "the quota is free again"
     );
+}
+
+#[test]
+fn a_person_stands_for_all_her_user_names() {
+    let mut world = World::new("");
+    for (port, expiry) in [(1000, UNIX + 1000), (1001, UNIX + 2000)] {
+        let credentials = mint(&Secret::new(SECRET), "juliet", expiry);
+        let mut client = Client::with(&format!("198.51.100.1:{port}"), credentials);
+        assert_eq!(client.allocate(&mut world, &[]).error(), None);
+    }
+    let (mut other, _) = Client::allocated(&mut world, "198.51.100.1:1002", "romeo");
+    assert_eq!(world.relays.len(), 3);
+    world.drop_allocations("juliet");
+    assert_eq!(world.relays.len(), 1);
+    assert_eq!(other.refresh(&mut world, 600).error(), None);
 }
