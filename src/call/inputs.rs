@@ -15,7 +15,7 @@ use super::timer::Timer;
 use super::{Between, CallId, Calls, Carrier, Context, Devices, Request, What};
 use crate::jingle::message::{Ending as MessageEnding, Message, Step};
 use crate::jingle::{Action, Jingle, Reason, Sid, Transport};
-use crate::mapping::{Dialect, Session};
+use crate::mapping::{Dialect, Refusal, Session};
 use crate::stanza::{ErrorKind, StanzaError};
 use crate::web::{self, Media};
 
@@ -40,7 +40,7 @@ impl Calls {
             let media = media_of(&offer.sdp);
             let named = between.through.map(|_| between.person.clone());
             let client = session.peer.and_then(|peer| FullJid::new(&peer).ok());
-            let kind = Kind::Web(Web::calling(sid.clone(), named));
+            let kind = Kind::Web(Web::calling(sid.clone(), named, &offer.sdp));
             let id = self.begin(cx.now, between, sid, media, kind)?;
             self.with(id, cx, |call, cx| {
                 call.offer = Some(offer);
@@ -122,8 +122,13 @@ impl Calls {
                 if events.picked_up {
                     self.await_answer(cx.now, id);
                 }
-                self.follow(id, &line, events, cx);
-                Ok(())
+                match self.follow(id, &line, events, cx) {
+                    // What came by other actions is refused in words of their own.
+                    Err(refusal) if payload.action == Action::TransportInfo => {
+                        Err(refused(&refusal))
+                    }
+                    _ => Ok(()),
+                }
             }
             Err(Fault::Stanza(error)) => Err(error),
             Err(Fault::Call(ending)) => {
@@ -160,7 +165,17 @@ impl Calls {
     }
 
     /// Does what comes of a client's words.
-    pub(super) fn follow(&mut self, id: CallId, line: &Line, events: Events, cx: &mut Context<'_>) {
+    ///
+    /// # Errors
+    /// When the other side cannot be asked for a change. The call goes on without it.
+    pub(super) fn follow(
+        &mut self,
+        id: CallId,
+        line: &Line,
+        events: Events,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Refusal> {
+        let mut result = Ok(());
         self.with(id, cx, |call, cx| {
             for (what, reply) in &events.replies {
                 send(line, *what, reply, cx.out);
@@ -175,8 +190,12 @@ impl Calls {
                 }
                 course = call.relay(cx, line.leg, signal);
             }
+            if let Course::Refused(refusal) = &course {
+                result = Err(refusal.clone());
+            }
             course
         });
+        result
     }
 
     /// A session-initiate that no announcement went before.

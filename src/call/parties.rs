@@ -56,6 +56,8 @@ pub(super) struct Call {
 #[must_use]
 pub(super) enum Course {
     GoesOn,
+    /// What was asked for cannot be had of the other side; otherwise it goes on as before.
+    Refused(Refusal),
     Ended(Ending),
 }
 
@@ -153,6 +155,9 @@ impl Call {
                 Ok(())
             }
             (Signal::Offer(_) | Signal::Answer(_) | Signal::Info(_) | Signal::Void, None) => Ok(()),
+            (Signal::Offer(offer), Some(other)) if self.established => {
+                return self.ask(cx.out, leg, other, offer);
+            }
             (signal, Some(other)) => self.pass(cx.out, leg, other, signal),
         };
         match result {
@@ -183,6 +188,37 @@ impl Call {
             std::mem::swap(&mut from, &mut to);
         }
         Ok(())
+    }
+
+    /// The client of `leg` wants to change the call. Where the other side cannot be asked, the change
+    /// is taken back.
+    fn ask(
+        &mut self,
+        out: &mut dyn Sink,
+        leg: usize,
+        other: usize,
+        offer: Box<Description>,
+    ) -> Course {
+        let Some(there) = self.leg(other) else {
+            return Course::GoesOn;
+        };
+        match there.deliver(Signal::Offer(offer), out) {
+            Ok(back) => {
+                for signal in back {
+                    if let Err(refusal) = self.pass(out, other, leg, signal) {
+                        return self.fail(out, &refusal);
+                    }
+                }
+                Course::GoesOn
+            }
+            Err(refusal) => {
+                if let Some(own) = self.leg(leg) {
+                    // A restart has no other answer than the error that this becomes.
+                    let _ = own.deliver(Signal::Void, out);
+                }
+                Course::Refused(refusal)
+            }
+        }
     }
 
     /// The app of `leg` wants to change the call.

@@ -239,7 +239,8 @@ impl Calls {
                 let line = leg.line.clone();
                 if let Kind::Jingle(jingle) = &mut leg.kind {
                     let events = jingle.replied(receipt, failure);
-                    self.follow(request.call, &line, events, cx);
+                    // Whoever asked for what this makes impossible was told in `follow`.
+                    let _ = self.follow(request.call, &line, events, cx);
                 }
             }
             // Whoever is offline may come back.

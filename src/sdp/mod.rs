@@ -133,6 +133,18 @@ impl Session {
             })
     }
 
+    /// All `a=ice-ufrag` (RFC 8839 §5.4), of the session and of its m-sections.
+    pub fn ufrags(&self) -> impl Iterator<Item = &str> {
+        let sections = self.media.iter().map(|media| &media.attributes);
+        std::iter::once(&self.attributes)
+            .chain(sections)
+            .flatten()
+            .filter_map(|attribute| match attribute {
+                Attribute::IceUfrag(ufrag) => Some(ufrag.as_str()),
+                _ => None,
+            })
+    }
+
     /// The m-section with this `a=mid`.
     pub fn section(&self, mid: &str) -> Option<&Media> {
         self.media

@@ -192,8 +192,9 @@ impl App {
                             .push((pause(cx.rng, 50), Wake::Negotiate(sid.to_owned())));
                     }
                 }
-                // One bad candidate is one path less.
-                Event::Candidate(_) => {}
+                // Where stanzas are lost, one bad candidate is one path less.
+                Event::Candidate(_) if cx.faulty => {}
+                Event::Candidate(trickle) => call.browser.take_candidate(&trickle),
             }
         }
     }
@@ -390,7 +391,7 @@ impl App {
     }
 
     fn describe(
-        &mut self,
+        &self,
         cx: &mut Cx<'_>,
         shell: &mut Shell,
         sid: &str,
@@ -405,7 +406,7 @@ impl App {
         }
     }
 
-    fn trickle(&mut self, cx: &mut Cx<'_>, shell: &mut Shell, sid: &str) {
+    fn trickle(&self, cx: &mut Cx<'_>, shell: &mut Shell, sid: &str) {
         let Some(trickle) = self
             .calls
             .get(sid)
@@ -425,7 +426,7 @@ impl App {
         self.signal(cx, shell, sid, &said, Asked::Inform);
     }
 
-    fn signal(&mut self, cx: &mut Cx<'_>, shell: &mut Shell, sid: &str, said: &str, asked: Asked) {
+    fn signal(&self, cx: &mut Cx<'_>, shell: &mut Shell, sid: &str, said: &str, asked: Asked) {
         let peer = self.calls[sid].peer.clone();
         let session = format!("<session xmlns='urn:x-campana:sdp:0' sid='{sid}'>{said}</session>");
         shell.ask(cx, &self.jid, &peer, &session, asked, sid);

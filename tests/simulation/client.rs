@@ -18,9 +18,9 @@ pub(crate) struct Habits {
     one_content: bool,
     groups: bool,
     /// Takes content-remove for what it is.
-    removes: bool,
+    pub(crate) removes: bool,
     /// May not be told what itself sends.
-    own_senders: bool,
+    pub(crate) own_senders: bool,
     restarts: bool,
     /// Tells offer and answer of a restart by the candidates in it.
     by_candidates: bool,
@@ -120,12 +120,15 @@ pub(crate) struct Session {
     adding: Option<(String, Vec<Content>)>,
     /// The content-modify under way: the content, and who sent before.
     modifying: Vec<(String, String, Senders)>,
-    /// The restart under way, whether it was acknowledged, and the credentials before.
-    restarting: Option<(String, bool, Vec<(String, String)>)>,
+    /// The restart under way.
+    restarting: Option<Restart>,
     generation: u32,
     setup: &'static str,
     grouped: bool,
 }
+
+/// Its request, whether that was acknowledged, and the credentials of each content before.
+type Restart = (String, bool, Vec<(String, String)>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
@@ -288,7 +291,7 @@ impl Client {
             .children()
             .filter(|own| own.name() == "content")
             .collect();
-        if self.habits.one_content && action != "session-initiate" {
+        if self.habits.one_content && !matches!(action, "session-initiate" | "session-accept") {
             assert!(
                 contents.len() < 2,
                 "{action} with {} contents",
@@ -631,7 +634,7 @@ impl Client {
         for own in &mut session.contents {
             let exact = fresh.iter().find(|(name, _)| *name == own.name);
             let shared = habits.by_candidates || session.grouped;
-            if let Some((_, new)) = exact.or(fresh.first().filter(|_| shared)) {
+            if let Some((_, new)) = exact.or_else(|| fresh.first().filter(|_| shared)) {
                 own.theirs.clone_from(new);
             }
         }
@@ -963,7 +966,7 @@ impl Client {
         }
     }
 
-    fn trickle(&mut self, cx: &mut Cx<'_>, shell: &mut Shell, sid: &str) {
+    fn trickle(&self, cx: &mut Cx<'_>, shell: &mut Shell, sid: &str) {
         let session = &self.sessions[sid];
         // Between a restart and its result there is nothing that means anything to the peer.
         if matches!(session.restarting, Some((_, false, _))) {
@@ -1030,7 +1033,7 @@ impl Client {
 
     #[allow(clippy::too_many_arguments, reason = "the parts of one stanza")]
     fn jingle(
-        &mut self,
+        &self,
         cx: &mut Cx<'_>,
         shell: &mut Shell,
         sid: &str,

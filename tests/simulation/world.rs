@@ -137,10 +137,10 @@ impl World {
     /// Two people with one to three devices each.
     fn people(&mut self) {
         let narrow = std::env::var("DEVICES").unwrap_or_default();
-        for person in 0..2 {
+        for (person, name) in PEOPLE.iter().enumerate() {
             for _ in 0..[1, 1, 1, 2, 2, 3][self.rng.random_range(0..6)] {
                 let index = self.devices.len();
-                let jid = format!("{}/d{index}", PEOPLE[person]);
+                let jid = format!("{name}/d{index}");
                 let video = if self.rng.random_bool(0.8) {
                     "audio video"
                 } else {

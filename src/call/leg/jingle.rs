@@ -182,7 +182,7 @@ impl Jingle {
             },
             Signal::Void => {
                 if let State::Active(session) = &mut self.state {
-                    let change = session.refuse_later();
+                    let change = session.refuse_later()?;
                     return Ok(Events::of(change).send(line, out));
                 }
             }

@@ -22,6 +22,12 @@ pub(in super::super) struct Web {
     described: bool,
     /// Candidates that wait for it.
     held: Vec<Trickle>,
+    /// The username fragments of the app's description in use.
+    own: Vec<String>,
+    /// Those of its offer under way.
+    offered: Vec<String>,
+    /// Those of offers that were refused.
+    void: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -49,13 +55,15 @@ pub(in super::super) enum Event {
 
 impl Web {
     /// The app calls: its first offer is under way to the other side.
-    pub(in super::super) fn calling(sid: Sid, named: Option<BareJid>) -> Self {
+    pub(in super::super) fn calling(
+        sid: Sid,
+        named: Option<BareJid>,
+        offer: &sdp::Session,
+    ) -> Self {
         Self {
-            sid,
-            named,
             state: State::Offering,
-            described: false,
-            held: Vec::new(),
+            offered: ufrags(offer),
+            ..Self::ring(sid, named)
         }
     }
 
@@ -67,6 +75,9 @@ impl Web {
             state: State::Proposed,
             described: false,
             held: Vec::new(),
+            own: Vec::new(),
+            offered: Vec::new(),
+            void: Vec::new(),
         }
     }
 
@@ -79,6 +90,8 @@ impl Web {
     pub(in super::super) fn take_back(&mut self) {
         if matches!(self.state, State::Offering) && self.described {
             self.state = State::Stable;
+            let offered = std::mem::take(&mut self.offered);
+            self.refuse(offered);
         }
     }
 
@@ -108,6 +121,7 @@ impl Web {
             }
             Signal::Answer(answer) => {
                 self.state = State::Stable;
+                self.own = std::mem::take(&mut self.offered);
                 self.say(line, What::Describe, Message::Answer(answer.text), out);
                 self.now_described(line, out);
             }
@@ -141,19 +155,33 @@ impl Web {
             (Message::Offer(text), State::Stable) => {
                 let offer = read_offer(text, limits)?;
                 self.state = State::Offering;
+                self.offered = ufrags(&offer.sdp);
+                self.void.retain(|ufrag| !self.offered.contains(ufrag));
                 Event::Signal(Signal::Offer(offer))
             }
             // The app has our offer: it takes its own back (RFC 9429 §4.1.10.2, rollback).
-            (Message::Offer(_), State::Offered(_)) => return Err(tie_break()),
+            (Message::Offer(text), State::Offered(_)) => {
+                if let Ok(offer) = read_offer(text, limits) {
+                    self.refuse(ufrags(&offer.sdp));
+                }
+                return Err(tie_break());
+            }
             (Message::Answer(text), State::Offered(offer)) => {
                 let sdp = browser::answer(&text, offer, limits).map_err(|e| refused(&e))?;
                 self.state = State::Stable;
+                self.own = ufrags(&sdp);
                 Event::Signal(Signal::Answer(Box::new(Description { text, sdp })))
             }
             (
                 Message::Candidates(candidates, ends),
                 State::Offering | State::Offered(_) | State::Stable,
-            ) => Event::Signal(Signal::Trickle(trickle_of(candidates, ends))),
+            ) => {
+                let mut trickle = trickle_of(candidates, ends);
+                // Candidates of an offer that was refused come behind it, and mean nothing.
+                let is_void = |ufrag: &String| self.void.contains(ufrag);
+                trickle.retain(|one| !one.ufrag.as_ref().is_some_and(is_void));
+                Event::Signal(Signal::Trickle(trickle))
+            }
             (Message::Info(info), State::Offering | State::Offered(_) | State::Stable) => {
                 Event::Signal(Signal::Info(info))
             }
@@ -181,6 +209,14 @@ impl Web {
             ) => return Err(out_of_order()),
         };
         Ok(event)
+    }
+
+    /// An offer with these is not taken. One that does not restart ICE has those in use.
+    fn refuse(&mut self, ufrags: Vec<String>) {
+        let fresh = ufrags.into_iter().filter(|ufrag| !self.own.contains(ufrag));
+        self.void.extend(fresh);
+        let surplus = self.void.len().saturating_sub(VOID);
+        self.void.drain(..surplus);
     }
 
     fn now_described(&mut self, line: &Line, out: &mut dyn Sink) {
@@ -226,6 +262,16 @@ pub(in super::super) fn read_offer(
     Ok(Box::new(Description { text, sdp }))
 }
 
+fn ufrags(sdp: &sdp::Session) -> Vec<String> {
+    let mut ufrags: Vec<String> = Vec::new();
+    for ufrag in sdp.ufrags() {
+        if !ufrags.iter().any(|own| own == ufrag) {
+            ufrags.push(ufrag.to_owned());
+        }
+    }
+    ufrags
+}
+
 fn trickle_of(candidates: Vec<Candidate>, ends: Vec<EndOfCandidates>) -> Vec<Trickle> {
     let candidates = candidates.into_iter().map(|candidate| Trickle {
         mid: candidate.mid,
@@ -243,5 +289,7 @@ fn trickle_of(candidates: Vec<Candidate>, ends: Vec<EndOfCandidates>) -> Vec<Tri
     candidates.chain(ends).collect()
 }
 
+/// Username fragments of refused offers that are remembered; candidates come soon or never.
+const VOID: usize = 8;
 /// Candidates in one stanza.
 const PER_STANZA: usize = 32;

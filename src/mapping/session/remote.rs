@@ -85,15 +85,20 @@ impl Session {
     }
 
     /// The other side cannot do what the peer asks for: nothing changes, and the peer is told.
-    pub fn refuse_later(&mut self) -> Change {
+    ///
+    /// # Errors
+    /// When the peer restarts ICE. It has given up its credentials, and but for an error to its
+    /// request there is no word that gives them back to it.
+    pub fn refuse_later(&mut self) -> Result<Change, Refusal> {
         let mut change = Change::default();
         let own = match self.pending.take() {
             Some(Pending::Remote(own)) => *own,
             other => {
                 self.pending = other;
-                return change;
+                return Ok(change);
             }
         };
+        let restarts = own.restart;
         let adds = own.adds.iter().map(|(_, content)| Name::of(content));
         let adds: Vec<_> = adds.collect();
         for name in &adds {
@@ -110,7 +115,10 @@ impl Session {
             self.say(request, &mut change);
         }
         self.next_in_queue(&mut change);
-        change
+        if restarts {
+            return Err(Refusal::NotForPeer("restart ICE"));
+        }
+        Ok(change)
     }
 
     /// What is agreed on becomes an offer, since the browser's own came to nothing: with it, the
