@@ -4,7 +4,7 @@
 /**
  * @typedef {'login-refused' | 'unreachable' | 'no-address' | 'no-service' | 'lost' | 'closed'
  *   | 'timeout' | 'refused' | 'media-denied' | 'media-missing' | 'media-busy' | 'media-insecure'
- *   | 'wrong-state'} ErrorCode
+ *   | 'screen-missing' | 'wrong-state'} ErrorCode
  */
 
 export class CampanaError extends Error {
@@ -37,13 +37,22 @@ export class StanzaError extends CampanaError {
 }
 
 /**
- * Why the microphone, the camera or the screen was not to be had.
- * @param {unknown} cause what getUserMedia or getDisplayMedia threw
+ * Why the microphone or the camera was not to be had.
+ * @param {unknown} cause what getUserMedia threw
  */
 export function mediaError(cause) {
   const name = cause instanceof Error ? cause.name : '';
   const code = MEDIA_CODES[/** @type {keyof typeof MEDIA_CODES} */ (name)] ?? 'media-busy';
   return new CampanaError(/** @type {ErrorCode} */ (code), wordsOf(cause), cause);
+}
+
+/**
+ * Why no screen is shown.
+ * @param {unknown} cause what getDisplayMedia threw
+ */
+export function screenError(cause) {
+  const { code } = mediaError(cause);
+  return new CampanaError(code === 'media-denied' ? code : 'screen-missing', wordsOf(cause), cause);
 }
 
 /** @param {unknown} error */

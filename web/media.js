@@ -1,7 +1,7 @@
 // What this side sends: microphone, and camera or screen. One track of each kind; whatever is switched
 // goes over the same section of the SDP wherever there is one, since few IM clients take a second picture.
 
-import { CampanaError, mediaError } from './errors.js';
+import { CampanaError, mediaError, screenError } from './errors.js';
 import { blackTrack } from './black.js';
 
 /**
@@ -106,6 +106,10 @@ export class LocalMedia extends EventTarget {
       await this.#blacken();
       return;
     }
+    await this.#openCamera();
+  }
+
+  async #openCamera() {
     const [track] = (await capture({ audio: false, video: this.#wish('video') })).getVideoTracks();
     await this.#show(track);
   }
@@ -149,11 +153,11 @@ export class LocalMedia extends EventTarget {
   async #endShare() {
     if (!this.#sharing) return;
     this.#sharing = false;
+    // At once: a camera takes its time to open.
+    await this.#blacken();
     try {
-      if (this.#cameraAfter && !this.#stopped) await this.setCamera(true);
-      else await this.#blacken();
+      if (this.#cameraAfter && !this.#stopped) await this.#openCamera();
     } catch {
-      await this.#blacken();
       this.#tell('lost', 'video');
     }
     this.#tell('shared', false);
@@ -288,7 +292,7 @@ async function captureScreen() {
   try {
     return await devices().getDisplayMedia({ video: true, audio: false });
   } catch (error) {
-    throw error instanceof CampanaError ? error : mediaError(error);
+    throw error instanceof CampanaError ? error : screenError(error);
   }
 }
 
