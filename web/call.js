@@ -16,7 +16,8 @@ import { NS, bare, child, element, personOf } from './stanza.js';
  * Events
  * - `state` on each change of {@link Call#state};
  * - `media` when what is sent or received changed: tracks, mute, hold, camera, screen;
- * - `info` (detail: `active`, `hold`, `unhold`, `mute` or `unmute`) from the peer;
+ * - `info` (detail: `{name, kind}`) from the peer: `active`, `hold`, `unhold`, `mute` or `unmute`, and
+ *   of which kind where it says;
  * - `path` (detail: boolean) when media stops flowing, and when it flows again;
  * - `device` (detail: `{kind, lost}`) when a device went away, and another took its place or none did;
  * - `problem` (detail: Error) for what went wrong without ending the call.
@@ -313,18 +314,20 @@ export class Call extends EventTarget {
   /** @param {Element} info */
   #receiveInfo(info) {
     const name = info.localName;
+    /** @type {Kind | undefined} */
+    let kind;
     if (name === 'hold' || name === 'unhold') this.remote.held = name === 'hold';
     if (name === 'active') this.remote.held = false;
     if (name === 'mute' || name === 'unmute') {
       const mid = info.getAttribute('mid');
       const about = this.pc?.getTransceivers().find((transceiver) => transceiver.mid === mid);
-      const kind = about?.receiver.track.kind;
+      kind = /** @type {Kind | undefined} */ (about?.receiver.track.kind);
       const { muted } = this.remote;
       if (kind !== 'video') muted.audio = name === 'mute';
       if (kind === 'video' || !mid) muted.video = name === 'mute';
     }
     this.#tell('media');
-    this.#tell('info', name);
+    this.#tell('info', { name, kind });
   }
 
   /** @param {Element} end */

@@ -11,7 +11,7 @@ import { NetworkPanel } from './network-panel.js';
 import { paint } from './portrait.js';
 import { allowSound, ring, ringBack, silence } from './ring.js';
 import { Stage } from './stage.js';
-import { switchLanguage, translate, words } from './words.js';
+import { knows, switchLanguage, translate, words } from './words.js';
 
 /**
  * @typedef {import('../campana.js').Client} Client
@@ -147,8 +147,11 @@ function complete(typed) {
   return `${text}@${state.config.domain}`;
 }
 
+/** Whether the other person has no account: such an address says nothing to anybody. @param {Call} call */
+const isGuest = ({ person }) => Boolean(state.config.guests) && person.endsWith(`@${state.config.guests}`);
+
 /** What a person is called. @param {Call} call */
-const nameOf = (call) => contacts.nameOf(call.person);
+const nameOf = (call) => (isGuest(call) ? words('aGuest') : contacts.nameOf(call.person));
 
 /** Somebody calls. @param {Call} call */
 function announce(call) {
@@ -159,7 +162,7 @@ function announce(call) {
   state.call = call;
   const name = nameOf(call);
   setText(find('caller'), words(call.media.video ? 'callsVideo' : 'calls', { name }));
-  setText(find('caller-hint'), name === call.person ? '' : call.person);
+  setText(find('caller-hint'), name === call.person || isGuest(call) ? '' : call.person);
   paint(find('caller-portrait'), call.person, name);
   show('accept-audio', call.media.video);
   setText(find('accept').querySelector('span'), words(call.media.video ? 'acceptVideo' : 'accept'));
@@ -192,8 +195,9 @@ function follow(call) {
     else if (call.state === 'connected') say(() => words('state.connected', { name }));
   });
   call.addEventListener('info', (event) => {
-    const { detail } = /** @type {CustomEvent} */ (event);
-    say(() => words(`info.${detail}`, { name }));
+    const { name: info, kind } = /** @type {CustomEvent} */ (event).detail;
+    const key = `info.${info}${info.endsWith('mute') ? `.${kind ?? 'audio'}` : ''}`;
+    if (knows(key)) say(() => words(key, { name }));
   });
   call.addEventListener('device', (event) => {
     const { kind, lost } = /** @type {CustomEvent} */ (event).detail;
@@ -347,5 +351,8 @@ devices.whenChosen((kind) => {
 globalThis.addEventListener('hashchange', () => {
   if (!state.client) begin();
 });
+// Firefox closes a page's WebSocket before `pagehide`. No link of this page leads out of it, so who gets
+// here leaves.
+globalThis.addEventListener('beforeunload', () => state.client?.close());
 setText(find('language'), words('language'));
 guarded(start);
