@@ -53,11 +53,11 @@ export async function launchBrowser() {
 }
 
 /** Opens the page in a browser, its microphone a tone, and logs in. */
-export async function openDevice(context, { url, jid, password = '', tone = 440, carry = false }) {
+export async function openDevice(context, { url, jid, password = '', tone = 440, carry = false, link = '' }) {
   const page = await context.newPage();
   const device = new WebDevice(page);
   await page.addInitScript(instrument, tone);
-  await page.goto(carry ? `${url}?carry` : url);
+  await page.goto(`${url}${carry ? '?carry' : ''}${link}`);
   if (jid) await device.logIn(jid, password);
   return device;
 }
@@ -87,9 +87,77 @@ class WebDevice {
       seen = await this.page.textContent('#status');
       return pattern.test(seen);
     }, { within: patience }).catch((error) => {
-      throw new Error(`${error.message}; it says "${seen}"\n${this.console.join('\n')}`);
+      throw new Error(`${error.message}; it says "${seen}"\n${this.console.slice(-6).join('\n')}`);
     });
     return seen;
+  }
+
+  /** Waits until there is such an element that is seen and whose text fits; gives the text. */
+  async shows(selector, pattern = /./, patience = 10_000) {
+    let seen = null;
+    await until(`${selector} shows ${pattern}`, async () => {
+      seen = await this.page.evaluate((wanted) => {
+        const found = [...document.querySelectorAll(wanted)].find((element) => element.checkVisibility({ visibilityProperty: true }));
+        return found ? [found.textContent, found.getAttribute('aria-label')].filter(Boolean).join(' ').trim() : null;
+      }, selector);
+      return seen !== null && pattern.test(seen);
+    }, { within: patience }).catch(async (error) => {
+      const status = await this.page.textContent('#status');
+      throw new Error(`${error.message}; it shows ${JSON.stringify(seen)}, the page says "${status}"\n${this.console.slice(-6).join('\n')}`);
+    });
+    return seen;
+  }
+
+  /** Waits until no such element is seen. */
+  async hides(selector, patience = 10_000) {
+    await until(`${selector} is not seen`, async () => !await this.page.evaluate((wanted) => (
+      [...document.querySelectorAll(wanted)].some((element) => element.checkVisibility({ visibilityProperty: true }))
+    ), selector), { within: patience });
+  }
+
+  /** Waits until the first such video is seen and moves: a picture that is no longer the same. */
+  async moves(selector, patience = 15_000) {
+    const seen = new Set();
+    await until(`${selector} moves`, async () => {
+      const picture = await this.picture(selector);
+      if (picture && !picture.dark) seen.add(picture.look);
+      return seen.size >= 4;
+    }, { within: patience }).catch((error) => {
+      throw new Error(`${error.message}; seen: ${seen.size}\n${this.console.slice(-6).join('\n')}`);
+    });
+  }
+
+  /** What the first such video shows now, made small; null where none is seen. */
+  picture(selector) {
+    return this.page.evaluate((wanted) => {
+      const video = [...document.querySelectorAll(wanted)].find((element) => element.checkVisibility({ visibilityProperty: true }));
+      if (!video?.videoWidth) return null;
+      const canvas = new OffscreenCanvas(32, 18);
+      const context = canvas.getContext('2d');
+      context.drawImage(video, 0, 0, 32, 18);
+      const { data } = context.getImageData(0, 0, 32, 18);
+      const [red, green, blue] = [0, 1, 2].map((at) => {
+        const values = data.filter((_, n) => n % 4 === at);
+        return values.reduce((sum, value) => sum + value, 0) / values.length;
+      });
+      return { look: data.join(), red, green, blue, dark: red + green + blue < 24 };
+    }, selector);
+  }
+
+  /** Presses a button, found as a person finds it. */
+  press(selector) {
+    return this.page.click(selector);
+  }
+
+  /** Whether packets of that kind go on arriving, and how many did in `ms`. */
+  async packetsWithin(ms, kind = 'audio') {
+    const count = async () => {
+      const { audioPackets, videoFrames } = await this.media();
+      return kind === 'audio' ? audioPackets : videoFrames;
+    };
+    const before = await count();
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    return await count() - before;
   }
 
   /** The full address of this tab. */
@@ -220,6 +288,27 @@ function instrument(hz) {
       oscillator.start();
       stream.addTrack(out.stream.getAudioTracks()[0]);
     }
+    return stream;
+  };
+
+  // A screen that can be recognised: blue, with a white square that moves.
+  const display = navigator.mediaDevices.getDisplayMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getDisplayMedia = async (constraints) => {
+    // Without a window Firefox has none to show.
+    const asked = navigator.userAgent.includes('Firefox') ? new MediaStream() : await display(constraints);
+    for (const track of asked.getTracks()) track.stop();
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [1024, 768];
+    const context = canvas.getContext('2d');
+    let x = 0;
+    const clock = setInterval(() => {
+      context.fillStyle = '#1030d0';
+      context.fillRect(0, 0, 1024, 768);
+      context.fillStyle = '#fff';
+      context.fillRect((x += 16) % 1024, 300, 64, 64);
+      if (stream.getTracks()[0].readyState === 'ended') clearInterval(clock);
+    }, 50);
+    const stream = canvas.captureStream(20);
     return stream;
   };
 

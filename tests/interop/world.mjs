@@ -71,13 +71,14 @@ export class World {
   /**
    * A web page of that person, logged in and announced; of nobody yet without a person.
    * @param {object} [person]
-   * @param {{tone?: number, carry?: boolean, browser?: 'chromium' | 'firefox'}} [options] `carry`: it
-   *   takes calls at her own address; BROWSER chooses where the test does not
+   * @param {{tone?: number, carry?: boolean, link?: string, browser?: 'chromium' | 'firefox'}} [options]
+   *   `carry`: it takes calls at her own address; `link` is what follows the page's address; BROWSER
+   *   chooses where the test does not
    */
-  async page(person, { tone, carry, browser = process.env.BROWSER ?? 'chromium' } = {}) {
+  async page(person, { tone, carry, link, browser = process.env.BROWSER ?? 'chromium' } = {}) {
     if (!this.#browsers.has(browser)) this.#browsers.set(browser, BROWSERS[browser]());
     const launched = await this.#browsers.get(browser);
-    const device = await launched.device({ url: this.campana.url, ...person, tone, carry });
+    const device = await launched.device({ url: this.campana.url, ...person, tone, carry, link });
     this.#closing.push(() => device.close());
     return device;
   }
