@@ -375,6 +375,7 @@ export class Call extends EventTarget {
     }
     if (this.flowing === up) return;
     this.flowing = up;
+    if (!up) this.#client.check();
     this.#tell('path', up);
   }
 

@@ -212,6 +212,11 @@ export class Client extends EventTarget {
     return this.#stream.request(to, type, payload);
   }
 
+  /** Media stopped: what carried it may have carried the connection, which would not notice for long. */
+  check() {
+    this.#stream.check();
+  }
+
   /**
    * Where what belongs to a call is sent, and whom it names: the service has carried calls at its
    * own address.

@@ -48,10 +48,7 @@ export class Stream extends EventTarget {
   /** Ends the wait before the next attempt. */
   #hurry = () => {};
   /** What a browser says of its network. */
-  #onNetwork = () => {
-    this.#hurry();
-    if (this.state === 'online') this.#probe(PATIENCE.probe);
-  };
+  #onNetwork = () => this.check();
 
   /** @param {Account} account */
   constructor(account) {
@@ -90,6 +87,12 @@ export class Stream extends EventTarget {
     this.#pulse = setInterval(() => {
       if (this.online && Date.now() - this.#heard > PULSE) this.#probe(PATIENCE.pulse);
     }, PULSE / 2);
+  }
+
+  /** There is reason to think that the network changed: looks at once whether it still works. */
+  check() {
+    this.#hurry();
+    if (this.online) this.#probe(PATIENCE.probe);
   }
 
   /** Ends it, as far as a closing page allows. */
@@ -191,9 +194,10 @@ export class Stream extends EventTarget {
 
   /**
    * @param {string} address
+   * @param {number} [patience] in ms
    * @returns {Promise<{resumed: boolean}>}
    */
-  #login(address) {
+  #login(address, patience = PATIENCE.login) {
     this.#connection = null;
     const connection = new Strophe.Connection(address, {
       enableStreamManagement: !this.isGuest,
@@ -204,12 +208,12 @@ export class Stream extends EventTarget {
       const unreachable = (/** @type {string | null} */ why) => new CampanaError(
         'unreachable', `no connection to ${address}: ${why ?? 'closed'}`,
       );
-      const patience = setTimeout(() => {
+      const timer = setTimeout(() => {
         reject(unreachable('no answer in time'));
         if (this.#connection === connection) this.#connection = null;
         connection.disconnect('timeout');
-      }, PATIENCE.login);
-      const settled = () => clearTimeout(patience);
+      }, patience);
+      const settled = () => clearTimeout(timer);
       connection.connect(this.#jid, this.#account.password ?? '', (status, condition) => {
         if (this.#connection !== connection) return; // Of an attempt that was given up.
         if (status === Strophe.Status.CONNECTED) {
@@ -278,7 +282,7 @@ export class Stream extends EventTarget {
       await this.#pause(wait * (0.5 + Math.random() / 2));
       if (!this.#is('offline')) return;
       try {
-        const { resumed } = await this.#login(this.#address);
+        const { resumed } = await this.#login(this.#address, PATIENCE.again);
         if (this.#is('offline')) this.#become('online', { resumed });
         return;
       } catch (error) {
@@ -387,7 +391,7 @@ const addressed = (iq) => ({ id: iq.getAttribute('id') ?? '', to: iq.getAttribut
  */
 
 /** In ms. */
-const PATIENCE = { login: 12_000, reply: 20_000, pulse: 10_000, probe: 4000 };
+const PATIENCE = { login: 12_000, again: 6000, reply: 20_000, pulse: 10_000, probe: 3000 };
 /** Between signs of life from the server, in ms. */
 const PULSE = 30_000;
 /** Before an attempt to return, in ms. */

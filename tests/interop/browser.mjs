@@ -22,8 +22,11 @@ export function trust(pem) {
   trusted.push(createHash('sha256').update(key).digest('base64'));
 }
 
-/** Starts Debian's Chromium without a window and without a word to the outside. */
-export async function launchBrowser() {
+/**
+ * Starts Debian's Chromium without a window and without a word to the outside.
+ * @param {{network?: object}} [options] `network` of `elsewhere.mjs`: where it runs, if not here
+ */
+export async function launchBrowser({ network } = {}) {
   const profile = mkdtempSync(path.join(tmpdir(), 'campana-chromium-'));
   const args = [
     '--no-sandbox', '--disable-gpu', '--use-fake-device-for-media-stream',
@@ -33,8 +36,9 @@ export async function launchBrowser() {
   ];
   if (trusted.length) args.push(`--ignore-certificate-errors-spki-list=${trusted}`);
   if (ownAddress() === '127.0.0.1') args.push('--allow-loopback-in-peer-connection');
+  const executable = process.env.CHROMIUM ?? '/usr/bin/chromium';
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args,
+    executablePath: network?.program(executable) ?? executable, headless: true, args,
     timeout: 60_000, handleSIGINT: false,
   });
   return {

@@ -6,11 +6,11 @@ import test, { after } from 'node:test';
 
 import { PAGE_TONE, PEER_TONE } from './expect.mjs';
 import { freePorts, sleep, until } from './process.mjs';
-import { Wire } from './wire.mjs';
+import { HERE, Wire } from './wire.mjs';
 import { testWorld } from './world.mjs';
 
 const [port] = await freePorts(1);
-const wire = new Wire(port);
+const wire = new Wire({ port, host: HERE });
 const people = ['juliet', 'romeo', 'nurse'];
 const world = testWorld({
   config: {
@@ -19,7 +19,7 @@ const world = testWorld({
   },
 });
 world.before(async () => {
-  wire.target = world.server.ports.http;
+  wire.to = { port: world.server.ports.http, host: HERE };
   await wire.opened;
   for (const name of people) await world.server.addUser(name, PASSWORD);
   await world.server.befriend('juliet', 'romeo');

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 packages=(
-    build-essential ca-certificates chromium coturn ejabberd firefox-esr libxml2-utils
+    build-essential ca-certificates chromium coturn ejabberd firefox-esr iproute2 libxml2-utils
     openssl prosody prosody-modules pulseaudio python3-venv
 )
 # An IM client, and what it needs to run without a person.

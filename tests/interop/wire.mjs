@@ -1,26 +1,25 @@
-// A stretch of the network that a test can cut: TCP from a port of this machine to another.
+// A stretch of the network that a test can cut: TCP from one place to another.
 
 import net from 'node:net';
+
+/** @typedef {{port: number, host?: string} | {path: string}} Place as of `net.connect` */
 
 export class Wire {
   #sockets = new Set();
   #cut = false;
   #server;
-  /** Where it leads; may be said later. */
-  target = 0;
 
-  /** @param {number} port where it is listened, on 127.0.0.1 */
-  constructor(port) {
-    this.port = port;
+  /**
+   * @param {Place} from where it is listened
+   * @param {Place} [to] where it leads; may be said later
+   */
+  constructor(from, to) {
+    this.to = to;
     this.#server = net.createServer((near) => this.#join(near));
+    /** @type {Promise<void>} */
     this.opened = new Promise((resolve, reject) => {
-      this.#server.once('error', reject).listen(port, '127.0.0.1', resolve);
+      this.#server.once('error', reject).listen(from, () => resolve());
     });
-  }
-
-  /** How many connections there are. */
-  get connections() {
-    return this.#sockets.size / 2;
   }
 
   /** Ends every connection, and takes no more until it is mended. */
@@ -43,7 +42,7 @@ export class Wire {
       near.destroy();
       return;
     }
-    const far = net.connect(this.target, '127.0.0.1');
+    const far = net.connect(this.to);
     for (const [one, other] of [[near, far], [far, near]]) {
       this.#sockets.add(one);
       one.pipe(other);
@@ -54,4 +53,14 @@ export class Wire {
       });
     }
   }
+}
+
+/** The host of the tests' servers. */
+export const HERE = '127.0.0.1';
+
+// `node wire.mjs '[[from, to], …]'` lays wires of its own until it is ended: in another network.
+if (process.argv[1] === import.meta.filename) {
+  const wires = JSON.parse(process.argv[2]).map(([from, to]) => new Wire(from, to));
+  await Promise.all(wires.map(({ opened }) => opened));
+  process.stdout.write('laid\n');
 }

@@ -1,0 +1,72 @@
+// The network changes in mid-call: the cable is out, and when it is in again the address is another.
+// The call goes on, over a new path.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { openNetwork } from './elsewhere.mjs';
+import { PAGE_TONE, PEER_TONE } from './expect.mjs';
+import { freePorts, until } from './process.mjs';
+import { testWorld } from './world.mjs';
+
+const world = testWorld();
+let network;
+let debuggingPort;
+world.before(async () => {
+  network = await openNetwork({
+    dir: world.dir, ports: [world.campana.ports.http, world.server.ports.http],
+  });
+  world.closing(() => network.close());
+  [debuggingPort] = await freePorts(1);
+  await network.join(debuggingPort);
+});
+
+for (const [hers, his] of [['chromium', 'firefox'], ['firefox', 'chromium']]) {
+  test(`a call from ${hers} survives another network`, async (t) => {
+    const [juliet, romeo] = [await world.person('juliet'), await world.person('romeo')];
+    const caller = await world.page(juliet, { tone: PAGE_TONE, browser: hers, network, debuggingPort });
+    const callee = await world.page(romeo, { tone: PEER_TONE, browser: his });
+    await caller.dial(romeo.jid, { video: true });
+    await callee.accept();
+    await caller.connected();
+    await hearEachOther(caller, callee);
+    const { local } = await caller.media();
+    assert.equal(local.address, network.address);
+
+    network.unplug();
+    await caller.says(/^The connection is (weak|away)/, 15_000);
+    const [heard, sent] = [await caller.packetsWithin(1000), await callee.packetsWithin(1000)];
+    assert.deepEqual([heard, sent], [0, 0], 'nothing arrives without a cable');
+    network.plugIn({ host: network.host + 1 });
+
+    const began = performance.now();
+    await until('sound and pictures arrive again', async () => (
+      await caller.packetsWithin(300) > 5 && await callee.packetsWithin(300) > 5
+    ), { within: 40_000 });
+    const seconds = (performance.now() - began) / 1000;
+    await hearEachOther(caller, callee);
+    for (const page of [caller, callee]) {
+      await page.moves('#tiles video');
+      await page.shows('#phase', /^\d\d:\d\d$/);
+      await page.hides('#notes');
+    }
+    const after = await caller.media();
+    assert.equal(after.local.address, network.address, 'the new address is used');
+    assert.notEqual(after.local.address, local.address);
+    t.diagnostic(`media flows ${seconds.toFixed(1)} s after the cable was in again`);
+
+    // What is said about the call arrives, too.
+    await caller.press('#mute-audio');
+    await callee.shows('#notes', /is muted/, 30_000);
+    await caller.hangUp();
+    await callee.says(/^The call is over: hung up/);
+    await caller.close();
+    await callee.close();
+  });
+}
+
+/** Each hears the other's tone. */
+async function hearEachOther(one, other) {
+  await until('the other hears her', async () => await other.tone(PAGE_TONE) > 0.5, { within: 15_000 });
+  await until('she hears the other', async () => await one.tone(PEER_TONE) > 0.5, { within: 15_000 });
+}
