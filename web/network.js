@@ -18,7 +18,7 @@
  * @property {'in' | 'out'} direction
  * @property {string} kind
  * @property {string} codec
- * @property {number} bitrate in bit/s, since the report before
+ * @property {number | null} bitrate in bit/s, since the report before; null in the first
  * @property {number | null} loss 0 to 1, since the report before
  * @property {number | null} jitter in ms
  * @property {string} size of the pictures, such as `1280×720`
@@ -95,7 +95,7 @@ function flowOf(flow, byId, before, sample) {
     direction: /** @type {'in' | 'out'} */ (incoming ? 'in' : 'out'),
     kind: `${flow.kind ?? flow.mediaType ?? ''}`,
     codec: name && flow.kind === 'audio' && clockRate ? `${name} ${clockRate / 1000} kHz` : name,
-    bitrate: seconds > 0 && then ? Math.max(0, ((now.bytes - then.bytes) * 8) / seconds) : 0,
+    bitrate: seconds > 0 && then ? Math.max(0, ((now.bytes - then.bytes) * 8) / seconds) : null,
     loss: then && packets > 0 ? Math.min(1, Math.max(0, (now.lost - then.lost) / packets)) : null,
     jitter: milliseconds(incoming ? flow.jitter : far?.jitter),
     size: flow.frameWidth ? `${flow.frameWidth}×${flow.frameHeight}` : '',

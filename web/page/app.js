@@ -57,6 +57,7 @@ async function start() {
     return;
   }
   state.config = await answer.json();
+  say(() => '');
   begin();
 }
 
@@ -170,7 +171,8 @@ function announce(call) {
   devices.pick(find('incoming-pickers'));
   if (find('devices').open) find('devices').close();
   find('incoming').showModal();
-  find('accept').focus();
+  // Not on a button: whoever is typing just now would press it.
+  find('caller').focus();
   document.title = `☎ ${name}`;
   follow(call);
   call.addEventListener('state', () => {
@@ -340,6 +342,7 @@ press('language', () => {
   setText(find('status'), saying());
   contacts.render();
   stage.render();
+  network.update();
   setText(find('language'), words('language'));
   if (state.client?.isGuest) setText(find('who'), words('guest'));
 });

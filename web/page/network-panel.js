@@ -38,12 +38,13 @@ export class NetworkPanel {
     find('show-network').setAttribute('aria-expanded', `${open}`);
     clearInterval(this.#clock);
     if (!open) return;
-    this.#clock = setInterval(() => this.#update(), EVERY);
-    this.#update();
+    this.#clock = setInterval(() => this.update(), EVERY);
+    this.update();
     find('network-title').focus();
   }
 
-  async #update() {
+  /** Shows how it is now. */
+  async update() {
     const report = await this.#call?.network().catch(() => null);
     if (report && !find('network').hidden) draw(report);
   }
@@ -53,7 +54,7 @@ export class NetworkPanel {
 function draw({ path, rtt, flows, pairs }) {
   const rate = (/** @type {string} */ direction) => flows
     .filter((flow) => flow.direction === direction)
-    .reduce((sum, { bitrate }) => sum + bitrate, 0);
+    .reduce((/** @type {number | null} */ sum, { bitrate }) => (bitrate === null ? sum : (sum ?? 0) + bitrate), null);
   find('network-path').replaceChildren(...[
     ['path', words(`path.${path}`)],
     ['rtt', rtt === null ? '–' : `${Math.round(rtt)} ms`],
@@ -80,8 +81,9 @@ const place = ({ type, protocol, address }) => make(
   'td', {}, `${type || '–'} ${protocol}`, make('small', {}, address || words('hidden')),
 );
 
-/** @param {number} rate in bit/s */
+/** @param {number | null} rate in bit/s */
 function bits(rate) {
+  if (rate === null) return '–';
   if (rate >= 1e6) return `${(rate / 1e6).toFixed(1)} Mbit/s`;
   return `${Math.round(rate / 1000)} kbit/s`;
 }
