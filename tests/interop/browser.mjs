@@ -97,7 +97,7 @@ class WebDevice {
   }
 
   /** Waits until there is such an element that is seen and whose text fits; gives the text. */
-  async shows(selector, pattern = /./, patience = 10_000) {
+  async shows(selector, pattern = /^/, patience = 10_000) {
     let seen = null;
     await until(`${selector} shows ${pattern}`, async () => {
       seen = await this.page.evaluate((wanted) => {

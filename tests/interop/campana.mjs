@@ -123,6 +123,6 @@ export function binary() {
 function toml(sections) {
   const line = ([key, value]) => `${key} = ${JSON.stringify(value)}`;
   return Object.entries(sections).map(([name, keys]) => (
-    `${name && `[${name}]`}\n${Object.entries(keys).map(line).join('\n')}\n`
+    `${name && `[${name}]`}\n${Object.entries(keys).filter(([, value]) => value !== undefined).map(line).join('\n')}\n`
   )).join('\n');
 }

@@ -113,11 +113,11 @@ class Ejabberd {
     await this.addContact(other, `${one}@${this.host}`);
   }
 
-  /** Puts an address into the roster of that user, subscribed both ways. */
-  async addContact(owner, address) {
+  /** Puts an address into the roster of that user, subscribed both ways; `nick` as called there. */
+  async addContact(owner, address, nick = address.split('@')[0]) {
     const [user, server] = address.split('@');
     await this.#api('add_rosteritem', {
-      localuser: owner, localserver: this.host, user, server, nick: user, group: '', subs: 'both',
+      localuser: owner, localserver: this.host, user, server, nick, group: '', subs: 'both',
     });
   }
 
