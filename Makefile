@@ -2,7 +2,7 @@
 
 CAMPANA := $(abspath $(or $(CARGO_TARGET_DIR),target)/release/campana)
 
-.PHONY: demo test interop interop-dino web fmt lint doc bench bench-turn fuzz setup release
+.PHONY: demo test interop interop-dino screenshots web fmt lint doc bench bench-turn fuzz setup release
 
 # A page to call from, with a private ejabberd, until Ctrl-C.
 demo: setup release tests/interop/node_modules/.stamp
@@ -18,6 +18,11 @@ test: setup web
 # Only the tests with real servers and clients; FILES="call_page_to_jingle.test.mjs" for some.
 interop: release tests/interop/node_modules/.stamp
 	CAMPANA_BIN=$(CAMPANA) node tests/interop/run.mjs $(FILES)
+
+# Pictures of every place of the page, in target/screenshots.
+screenshots: release tests/interop/node_modules/.stamp
+	tests/interop/setup.sh screenshots
+	CAMPANA_BIN=$(CAMPANA) node tests/interop/screenshots.mjs
 
 # Calls with Dino, a real IM client; it wants a desktop's worth of packages.
 interop-dino:

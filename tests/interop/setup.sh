@@ -13,6 +13,8 @@ dino=(
     gstreamer1.0-nice gstreamer1.0-pulseaudio gstreamer1.0-pipewire pipewire pipewire-bin wireplumber
 )
 [ "${1:-}" = dino ] && packages+=("${dino[@]}")
+# Letters for the page's Chinese.
+[ "${1:-}" = screenshots ] && packages+=(fonts-noto-cjk)
 
 command -v cargo >/dev/null || { echo "Rust 1.95 or later is needed: https://rustup.rs" >&2; exit 1; }
 node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null ||

@@ -10,8 +10,11 @@ use data_encoding::HEXLOWER;
 
 /// The file at `uri`, `index.html` for a folder.
 pub(super) async fn serve(uri: Uri, headers: HeaderMap) -> Response {
-    let path = uri.path();
-    if PAGE.is_empty() && matches!(path, "/" | "/index.html") {
+    answer(&PAGE, uri.path(), &headers)
+}
+
+fn answer(page: &'static [File], path: &str, headers: &HeaderMap) -> Response {
+    if page.is_empty() && matches!(path, "/" | "/index.html") {
         return (
             StatusCode::OK,
             [(CONTENT_TYPE, "text/plain; charset=utf-8")],
@@ -19,7 +22,7 @@ pub(super) async fn serve(uri: Uri, headers: HeaderMap) -> Response {
         )
             .into_response();
     }
-    let Some(file) = find(path) else {
+    let Some(file) = find(page, path) else {
         return (StatusCode::NOT_FOUND, "not found\n").into_response();
     };
     let unchanged = headers
@@ -44,7 +47,7 @@ struct File {
     etag: String,
 }
 
-fn find(path: &str) -> Option<&'static File> {
+fn find(page: &'static [File], path: &str) -> Option<&'static File> {
     let index;
     let path = if path.ends_with('/') {
         index = format!("{path}index.html");
@@ -52,8 +55,8 @@ fn find(path: &str) -> Option<&'static File> {
     } else {
         path
     };
-    let at = PAGE.binary_search_by(|file| file.path.cmp(path)).ok()?;
-    PAGE.get(at)
+    let at = page.binary_search_by(|file| file.path.cmp(path)).ok()?;
+    page.get(at)
 }
 
 fn content_type(path: &str) -> &'static str {
@@ -117,6 +120,19 @@ mod tests {
         assert_eq!(content_type("/style.css"), "text/css; charset=utf-8");
         assert_eq!(content_type("/LICENSE"), "application/octet-stream");
         assert_eq!(content_type("/v1.2/LICENSE"), "application/octet-stream");
+    }
+
+    #[test]
+    fn a_binary_without_the_page_says_how_to_have_it() {
+        let none = HeaderMap::new();
+        let root = answer(&[], "/", &none);
+        assert_eq!(root.status(), StatusCode::OK);
+        assert_eq!(root.headers()[CONTENT_TYPE], "text/plain; charset=utf-8");
+        assert!(NOT_BUILT.contains("npm run build"));
+        assert_eq!(
+            answer(&[], "/app.js", &none).status(),
+            StatusCode::NOT_FOUND
+        );
     }
 
     #[test]
