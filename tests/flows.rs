@@ -355,6 +355,7 @@ impl Play {
                 Output::Timeout(due) => return due,
                 Output::DropAllocations { username } => self.dropped.push(username),
                 order @ (Output::Reload | Output::Stop) => self.orders.push(order),
+                Output::Privileges(_) => {}
                 Output::Store(Change::Keep(record)) => {
                     self.kept.insert(record.key(), record);
                 }

@@ -14,6 +14,7 @@ mod fake_server;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use campana::gateway::Privileges;
 use campana::io::http::{Config, Health, Server};
 use fake_server::{BOUND, connected, expect_down, expect_up};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -72,8 +73,17 @@ async fn ready_only_while_the_link_is_up_and_nothing_drains() {
     let (status, head, body) = http.ask("GET /readyz").await;
     assert_eq!(
         (status, body.as_str()),
-        (200, "{\"ready\":true,\"reasons\":[]}\n")
+        (
+            200,
+            "{\"privileges\":{\"blocklists\":[],\"rosters\":[]},\"ready\":true,\"reasons\":[]}\n"
+        )
     );
+    health.set_privileges(Privileges {
+        rosters: vec!["example.org".into()],
+        ..Privileges::default()
+    });
+    let (_, _, body) = http.ask("GET /readyz").await;
+    assert!(body.contains("\"rosters\":[\"example.org\"]"), "{body}");
     assert!(head.contains("content-type: application/json"), "{head}");
 
     peer.send(fake_server::stream_error("conflict", "Replaced"))

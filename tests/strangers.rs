@@ -99,7 +99,8 @@ impl World {
                 | Output::Store(_)
                 | Output::Echo(_)
                 | Output::Reload
-                | Output::Stop => {}
+                | Output::Stop
+                | Output::Privileges(_) => {}
                 Output::Stanza(text) => self.server(&text),
             }
         }

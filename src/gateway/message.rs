@@ -1,8 +1,9 @@
 //! Messages: Jingle Message Initiation, privileges, and what nobody reads.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use super::{Gateway, Inbound};
+use super::{Gateway, Inbound, Output};
 use crate::address::Named;
 use crate::call::Between;
 use crate::jingle::message::{Message, Step};
@@ -82,16 +83,44 @@ impl Gateway {
                 perm.attr("access") == Some("iq") && perm.children().any(of_blocks)
             });
             let domain = from.domain().as_str();
+            let mut changed = false;
             for (granted, domains) in [
                 (reads_rosters, &mut self.rosters),
                 (reads_blocks, &mut self.blocklists),
             ] {
-                if granted && domains.len() < MAX_DOMAINS {
-                    domains.insert(domain.to_owned());
+                changed |= if granted && domains.len() < MAX_DOMAINS {
+                    domains.insert(domain.to_owned())
                 } else {
-                    domains.remove(domain);
-                }
+                    domains.remove(domain)
+                };
             }
+            if changed {
+                let privileges = Privileges::new(&self.rosters, &self.blocklists);
+                self.orders.push_back(Output::Privileges(privileges));
+            }
+        }
+    }
+}
+
+/// What servers let us do for their own people (XEP-0356).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Privileges {
+    /// The domains of those that let us read rosters, in order.
+    pub rosters: Vec<String>,
+    /// The domains of those that let us read whom people have blocked, in order.
+    pub blocklists: Vec<String>,
+}
+
+impl Privileges {
+    fn new(rosters: &HashSet<String>, blocklists: &HashSet<String>) -> Self {
+        let sorted = |domains: &HashSet<String>| {
+            let mut domains: Vec<_> = domains.iter().cloned().collect();
+            domains.sort_unstable();
+            domains
+        };
+        Self {
+            rosters: sorted(rosters),
+            blocklists: sorted(blocklists),
         }
     }
 }

@@ -47,6 +47,7 @@ use crate::xml::{BadStanza, Document, Element, Error, NS_CLIENT, StanzaHeader, S
 
 pub use config::{Config, Limits};
 pub use counters::Counters;
+pub use message::Privileges;
 pub use records::{Change, Key, Record};
 
 /// The XMPP face of Campana.
@@ -110,6 +111,8 @@ pub enum Output {
     Reload,
     /// Begin to stop, as if the process were told so.
     Stop,
+    /// What servers let us do for their people has changed.
+    Privileges(Privileges),
     /// Keep this over a restart, or no longer.
     Store(Change),
     /// Give this stanza to the app that takes test calls; what it has to say comes by

@@ -2,7 +2,8 @@
 //!
 //! - `/healthz`: 200 while the process runs.
 //! - `/readyz`: 200 while the component's handshake is done and nothing is being drained, otherwise
-//!   503 with the reasons. Listeners need no mention: the process ends if one cannot be bound.
+//!   503 with the reasons. Listeners need no mention: the process ends if one cannot be bound. It
+//!   also says what the XMPP servers let us do, which is no condition.
 //! - `/config.json`: what the page must know of this server; `/.well-known/host-meta` and its `.json`
 //!   the part that any client may want (XEP-0156).
 //! - everything else: the page, if it was built.
@@ -16,8 +17,8 @@ mod page;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -37,6 +38,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
 use super::link::Status;
+use crate::gateway::Privileges;
 use crate::telemetry::Pii;
 
 pub use config::Config;
@@ -46,6 +48,7 @@ pub use config::Config;
 pub struct Health {
     link: Option<watch::Receiver<Status>>,
     draining: Arc<AtomicBool>,
+    privileges: Arc<Mutex<Privileges>>,
 }
 
 /// The bound listener.
@@ -63,7 +66,19 @@ impl Health {
         Self {
             link,
             draining: Arc::default(),
+            privileges: Arc::default(),
         }
+    }
+
+    /// What the XMPP servers let us do for their people.
+    pub fn set_privileges(&self, privileges: Privileges) {
+        *self.privileges() = privileges;
+    }
+
+    fn privileges(&self) -> MutexGuard<'_, Privileges> {
+        self.privileges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The process is about to end.
@@ -195,7 +210,17 @@ async fn readyz(State(health): State<Health>) -> Response {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let body = json!({ "ready": reasons.is_empty(), "reasons": reasons });
+    let body = {
+        let Privileges {
+            rosters,
+            blocklists,
+        } = &*health.privileges();
+        json!({
+            "ready": reasons.is_empty(),
+            "reasons": reasons,
+            "privileges": { "rosters": rosters, "blocklists": blocklists },
+        })
+    };
     let head = [
         (CONTENT_TYPE, "application/json"),
         (CACHE_CONTROL, "no-store"),

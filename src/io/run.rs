@@ -30,7 +30,7 @@ use super::link::{self, Link};
 use super::store::{self, Store};
 use super::turn;
 use crate::credentials::{Secrets, extdisco};
-use crate::gateway::{self, Change, Gateway, Record};
+use crate::gateway::{self, Change, Gateway, Privileges, Record};
 use crate::telemetry::LinkCounters;
 
 pub use drive::unix;
@@ -234,6 +234,10 @@ impl Effects for World<'_> {
 
     fn echo(&mut self, stanza: String) {
         self.echo.send(stanza);
+    }
+
+    fn privileges(&mut self, privileges: Privileges) {
+        self.health.set_privileges(privileges);
     }
 
     fn draining(&mut self, until: Instant) {

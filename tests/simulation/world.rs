@@ -465,7 +465,8 @@ impl World {
                 | Output::Store(_)
                 | Output::Echo(_)
                 | Output::Reload
-                | Output::Stop => {}
+                | Output::Stop
+                | Output::Privileges(_) => {}
                 Output::Stanza(text) => {
                     assert!(self.linked, "sent without a link: {text}");
                     self.route(text);

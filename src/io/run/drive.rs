@@ -8,7 +8,7 @@ use tokio::time::{MissedTickBehavior, interval_at, sleep_until};
 use tracing::{info, warn};
 
 use super::engine::Engine;
-use crate::gateway::{Change, Output};
+use crate::gateway::{Change, Output, Privileges};
 use crate::io::link::{Event, Link};
 use crate::xml::Document;
 
@@ -28,6 +28,8 @@ pub(super) trait Effects {
     fn store(&mut self, change: Change);
     /// Gives a stanza to the app that takes test calls.
     fn echo(&mut self, stanza: String);
+    /// What servers let us do for their people has changed.
+    fn privileges(&mut self, privileges: Privileges);
     /// The drain begins, and lasts until then at most.
     fn draining(&mut self, until: Instant);
 }
@@ -126,6 +128,7 @@ fn flush(engine: &mut impl Engine, link: &mut Link, effects: &mut impl Effects) 
             Output::Store(change) => effects.store(change),
             Output::Echo(stanza) => effects.echo(stanza),
             Output::Reload => effects.reload(),
+            Output::Privileges(privileges) => effects.privileges(privileges),
             Output::Stop => stop = true,
             Output::Timeout(deadline) => return Flushed { deadline, stop },
         }

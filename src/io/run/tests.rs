@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::drive::{Commands, Effects, drive};
 use super::engine::Engine;
-use crate::gateway::{Change, Output};
+use crate::gateway::{Change, Output, Privileges};
 use crate::io::link::{Config, Link};
 use crate::telemetry::LinkCounters;
 use crate::xml::{BadStanza, Document, Limits};
@@ -116,6 +116,8 @@ impl Effects for Dropped {
     fn echo(&mut self, stanza: String) {
         panic!("there are no test calls: {stanza}");
     }
+
+    fn privileges(&mut self, _: Privileges) {}
 
     fn draining(&mut self, _: Instant) {}
 }
