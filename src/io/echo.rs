@@ -1,10 +1,12 @@
-//! The test call: an app that takes every call and gives back what it hears and sees.
+//! The test call: an app that takes every call, plays a greeting, and gives back what it hears and
+//! sees.
 //!
 //! It speaks what a browser app speaks ([`crate::web`]), with the engine in place of an XMPP server,
 //! and has a WebRTC peer for each call. Whatever a caller's description does to that peer, it does
 //! to the task of that call.
 
 mod call;
+mod greeting;
 mod reflect;
 
 use std::collections::HashMap;

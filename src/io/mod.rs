@@ -10,5 +10,6 @@ pub mod http;
 pub mod link;
 pub(crate) mod peer;
 pub mod run;
+mod samples;
 pub mod store;
 pub mod turn;

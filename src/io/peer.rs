@@ -138,6 +138,25 @@ impl Peer {
         Ok(sdp)
     }
 
+    /// An offer, of the tracks and channels that were added.
+    pub(crate) async fn offer(&self) -> Result<String> {
+        let offer = self.connection.create_offer(None).await?;
+        let sdp = offer.sdp.clone();
+        self.connection.set_local_description(offer).await?;
+        Ok(sdp)
+    }
+
+    /// The other side answers the offer.
+    pub(crate) async fn accept(&self, answer: String) -> Result<()> {
+        let answer = RTCSessionDescription::answer(answer)?;
+        self.connection.set_remote_description(answer).await
+    }
+
+    /// Opens a data channel.
+    pub(crate) async fn open_channel(&self, label: &str) -> Result<Arc<dyn DataChannel>> {
+        self.connection.create_data_channel(label, None).await
+    }
+
     /// A candidate of the other side.
     pub(crate) async fn add_candidate(&self, candidate: Candidate) -> Result<()> {
         let candidate = RTCIceCandidateInit {
@@ -155,6 +174,21 @@ impl Peer {
         // Nobody is left to be told of an error.
         self.connection.close().await.ok();
     }
+}
+
+/// The payload type that a description gives to the codec of this kind; the first one, which is the
+/// preferred.
+pub(crate) fn payload_type(sdp: &str, kind: MediaKind) -> Option<u8> {
+    let codec = match kind {
+        RtpCodecKind::Video => "VP8/",
+        _ => "opus/",
+    };
+    sdp.lines().find_map(|line| {
+        let (number, encoding) = line.strip_prefix("a=rtpmap:")?.split_once(' ')?;
+        let name = encoding.get(..codec.len())?;
+        name.eq_ignore_ascii_case(codec).then_some(())?;
+        number.parse().ok()
+    })
 }
 
 struct Handler {
@@ -246,3 +280,21 @@ fn vp8() -> RTCRtpCodecParameters {
 const EVENTS: usize = 64;
 /// Bytes that wait in one data channel.
 const MAX_BUFFERED: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payload_types_are_those_of_the_description() {
+        let sdp = "m=audio 9 UDP/TLS/RTP/SAVPF 63 109\r\na=rtpmap:63 red/48000/2\r\n\
+                   a=rtpmap:109 Opus/48000/2\r\nm=video 9 UDP/TLS/RTP/SAVPF 120\r\n\
+                   a=rtpmap:120 VP8/90000\r\n";
+        assert_eq!(payload_type(sdp, MediaKind::Audio), Some(109));
+        assert_eq!(payload_type(sdp, MediaKind::Video), Some(120));
+        assert_eq!(
+            payload_type("v=0\r\na=rtpmap:9 é\r\n", MediaKind::Audio),
+            None
+        );
+    }
+}

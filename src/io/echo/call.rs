@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 
+use super::greeting::{Position, greet};
 use super::reflect::{reflect_channel, reflect_track};
 use super::{Line, Voice};
-use crate::io::peer::{Config, Event, MediaKind, Peer};
+use crate::io::peer::{Config, Event, MediaKind, Peer, payload_type};
 use crate::web::{EndOfCandidates, Message};
 
 /// Runs one call until it is over, and tells the caller of its end unless the caller ended it.
@@ -64,11 +65,22 @@ pub(super) async fn run(
 
 struct Call {
     peer: Peer,
-    audio: Option<Arc<TrackLocalStaticRTP>>,
+    audio: Option<Sound>,
     video: Option<Arc<TrackLocalStaticRTP>>,
     reflections: JoinSet<()>,
     line: Line,
     voice: Voice,
+}
+
+/// Where sound goes.
+struct Sound {
+    track: Arc<TrackLocalStaticRTP>,
+    ssrc: u32,
+    /// The greeting, until it begins.
+    greeting: Option<watch::Sender<Option<Position>>>,
+    /// Where the stream goes on, when the greeting is over.
+    position: watch::Receiver<Option<Position>>,
+    payload_type: Option<u8>,
 }
 
 /// Whether the call goes on; if not, what the caller is told.
@@ -112,13 +124,41 @@ impl Call {
         let has = |media: &str| offer.lines().any(|line| line.starts_with(media));
         if self.audio.is_none() && has("m=audio ") {
             let ssrc = rand::rng().random();
-            self.audio = Some(self.peer.add_track(MediaKind::Audio, ssrc).await?);
+            let (greeting, position) = watch::channel(None);
+            self.audio = Some(Sound {
+                track: self.peer.add_track(MediaKind::Audio, ssrc).await?,
+                ssrc,
+                greeting: Some(greeting),
+                position,
+                payload_type: None,
+            });
         }
         if self.video.is_none() && has("m=video ") {
             let ssrc = rand::rng().random();
             self.video = Some(self.peer.add_track(MediaKind::Video, ssrc).await?);
         }
-        self.peer.answer(offer).await
+        let answer = self.peer.answer(offer).await?;
+        if let Some(audio) = &mut self.audio {
+            audio.payload_type = payload_type(&answer, MediaKind::Audio);
+        }
+        Ok(answer)
+    }
+
+    /// Once, as soon as there is somebody to hear it.
+    fn greet(&mut self) {
+        let Some(audio) = &mut self.audio else { return };
+        let Some(greeting) = audio.greeting.take() else {
+            return;
+        };
+        let track = Arc::clone(&audio.track);
+        match audio.payload_type {
+            Some(payload_type) => {
+                self.reflections
+                    .spawn(greet(track, audio.ssrc, payload_type, greeting));
+            }
+            // It would be Greek to her.
+            None => drop(greeting.send(Some(Position::default()))),
+        }
     }
 
     async fn happen(&mut self, event: Event) -> Step {
@@ -132,18 +172,20 @@ impl Call {
                 let message = Message::Candidates(Vec::new(), vec![end]);
                 self.voice.tell(&self.line, message).await;
             }
-            Event::Connected => {}
+            Event::Connected => self.greet(),
             Event::Failed => return Step::Over(Some("connectivity-error")),
             Event::Track(track) => {
                 let back = match track.kind().await {
-                    MediaKind::Video => &self.video,
-                    _ => &self.audio,
+                    MediaKind::Video => self.video.clone().map(|back| (back, None)),
+                    _ => self
+                        .audio
+                        .as_ref()
+                        .map(|audio| (Arc::clone(&audio.track), Some(audio.position.clone()))),
                 };
-                if let Some(back) = back
+                if let Some((back, position)) = back
                     && self.reflections.len() < MAX_REFLECTIONS
                 {
-                    self.reflections
-                        .spawn(reflect_track(track, Arc::clone(back)));
+                    self.reflections.spawn(reflect_track(track, back, position));
                 }
             }
             Event::Channel(channel) => {
