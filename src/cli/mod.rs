@@ -2,6 +2,7 @@
 
 mod check;
 mod credentials;
+mod doctor;
 mod map;
 mod run;
 
@@ -29,6 +30,8 @@ enum Command {
     Check(ConfigFile),
     /// Print a user name and password for TURN
     Credentials(credentials::Arguments),
+    /// Try what people need, from login to a call, and say what to change where it fails
+    Doctor(doctor::Arguments),
     /// Map SDP to Jingle or back, from stdin to stdout
     Map(map::Arguments),
 }
@@ -55,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Run(config) => run::run(&config),
         Command::Check(config) => check::run(&config, &mut io::stdout()),
         Command::Credentials(arguments) => credentials::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Map(arguments) => map::run(&arguments),
     }
 }

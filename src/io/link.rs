@@ -52,6 +52,7 @@ use tracing::{debug, error, info, warn};
 
 use self::backoff::Backoff;
 use self::connect::Opened;
+pub(crate) use self::connect::Transport;
 use self::keepalive::Answers;
 use self::outgoing::Outgoing;
 use self::stream::{Pings, Stream, now};
@@ -106,6 +107,19 @@ enum State {
     Connecting(Pin<Box<dyn Future<Output = Result<Opened, Error>> + Send>>),
     Up(Box<Stream>),
     Waiting(Pin<Box<Sleep>>),
+}
+
+/// Shakes hands once and hangs up: whether the XMPP server would take the component now.
+///
+/// # Errors
+/// Why not.
+pub(crate) async fn probe(config: &Config, limits: Limits, within: Duration) -> Result<(), Error> {
+    let tls = connect::tls_connector(config)?;
+    let opening = connect::open(Arc::new(config.clone()), tls, limits, within);
+    tokio::time::timeout(within, opening)
+        .await
+        .map_err(|_| Error::Timeout("waiting for the server's handshake"))?
+        .map(drop)
 }
 
 impl Link {

@@ -5,6 +5,7 @@
     reason = "this is the I/O shell"
 )]
 
+pub mod doctor;
 mod echo;
 pub mod http;
 pub mod link;

@@ -3,14 +3,15 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { freePorts, ownAddress, start, until } from './process.mjs';
+import { accepts, freePorts, ownAddress, start, until } from './process.mjs';
 
 /**
  * Starts Campana as the server's component and waits until it is ready.
- * @param {{dir: string, server: object, config?: Record<string, Record<string, unknown>>}} options
- *   `config` is laid over the sections made here
+ * @param {{dir: string, server: object, config?: Record<string, Record<string, unknown>>,
+ *   ready?: boolean}} options `config` is laid over the sections made here; `ready: false` where it is
+ *   not to become ready
  */
-export async function startCampana({ dir, server, config = {} }) {
+export async function startCampana({ dir, server, config = {}, ready = true }) {
   mkdirSync(dir, { recursive: true });
   const [http, turn] = await freePorts(2);
   const address = ownAddress();
@@ -36,7 +37,8 @@ export async function startCampana({ dir, server, config = {} }) {
   }
   writeFileSync(campana.configFile, toml(sections));
   campana.boot();
-  await campana.ready();
+  if (ready) await campana.ready();
+  else await until('Campana serves HTTP', () => accepts(http));
   return campana;
 }
 

@@ -8,13 +8,15 @@ import { accepts, freePorts, start, until } from './process.mjs';
 
 /**
  * Boots a server on free ports of 127.0.0.1.
- * @param {{dir: string, host?: string, privileged?: boolean}} options `privileged: false` leaves out
- *   what the sample grants to Campana (XEP-0355, XEP-0356)
+ * @param {{dir: string, host?: string, privileged?: boolean, edit?: (yml: string) => string}} options
+ *   `privileged: false` leaves out what the sample grants to Campana (XEP-0355, XEP-0356); `edit`
+ *   changes the sample
  */
-export async function startEjabberd({ dir, host = 'localhost', privileged = true }) {
+export async function startEjabberd({ dir, host = 'localhost', privileged = true, edit }) {
   const [c2s, http, api, component] = await freePorts(4);
   const server = new Ejabberd(dir, host, { c2s, http, api, component });
   server.privileged = privileged;
+  server.edit = edit;
   server.writeConfig();
   await server.boot();
   return server;
@@ -55,6 +57,11 @@ class Ejabberd {
         if (without === sample) throw new Error(`${module} is not in the sample`);
         sample = without;
       }
+    }
+    if (this.edit) {
+      const edited = this.edit(sample);
+      if (edited === sample) throw new Error('what is to be changed is not in the sample');
+      sample = edited;
     }
     writeFileSync(path.join(this.dir, 'ejabberd.yml'), sample);
     writeFileSync(path.join(this.dir, 'inetrc'), '{lookup,["file","native"]}.\n');
