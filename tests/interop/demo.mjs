@@ -1,8 +1,10 @@
-// A private server, Campana and a robot to call; proves a call, then waits for Ctrl-C.
+// A private server, Campana and a robot to call; has `campana doctor` prove it, then waits for Ctrl-C.
 //
 //   node demo.mjs [--once]        --once ends after the proof
 
-import { PAGE_TONE, PEER_TONE, expectSoundBothWays } from './expect.mjs';
+import { runDoctor } from './doctor.mjs';
+import { PEER_TONE } from './expect.mjs';
+import { freePorts, ownAddress } from './process.mjs';
 import { World } from './world.mjs';
 
 const say = (line = '') => process.stdout.write(`${line}\n`);
@@ -32,36 +34,33 @@ process.exit();
 
 async function open() {
   say('Starting ejabberd and Campana …');
-  await world.open();
+  await world.open({ config: { turn: { listen: listeners(await freePorts(1)) } } });
   for (const name of ['juliet', 'romeo', 'bell']) await world.server.addUser(name, 'wherefore');
 }
 
-/** The robot answers every call with a tone and moving pictures; a page calls it. */
+function listeners([port]) {
+  return ['udp', 'tcp'].map((transport) => `${transport}:${ownAddress()}:${port}`);
+}
+
+/** A robot answers every call with a tone and moving pictures; `campana doctor` calls echo@, then it. */
 async function prove() {
   const bell = { jid: `bell@${world.server.host}`, password: 'wherefore' };
   const robot = await world.jingle(bell);
-  const calls = [];
   robot.client.on('jingle:incoming', async () => {
     const call = await robot.incoming();
-    calls.push(call);
     await call.ring();
     await call.accept({ tone: PEER_TONE, video: true });
   });
 
-  say('A page in Chromium calls a Jingle client (stanza.js) …');
-  const began = performance.now();
-  const juliet = { jid: `juliet@${world.server.host}`, password: 'wherefore' };
-  const page = await world.page(juliet, { tone: PAGE_TONE });
-  await page.dial(bell.jid, { video: true });
-  await page.connected();
-  const heard = await expectSoundBothWays(page, calls[0]);
-  const { videoFrames, local, remote } = await page.media();
-  say(`  connected, and both hear each other, ${(performance.now() - began).toFixed()} ms after opening the page`);
-  say(`  the page received ${heard.packetsAtPage} packets of sound and ${videoFrames} pictures;`
-    + ` the Jingle client ${heard.framesAtPeer} frames and ${calls[0].video?.frames ?? 0} pictures`);
-  say(`  media: ${local.type} ${local.address}:${local.port} – ${remote.type} ${remote.address}:${remote.port}`);
-  await page.hangUp();
-  await page.close();
+  const person = { jid: `juliet@${world.server.host}`, password: 'wherefore' };
+  const doctor = (call) => runDoctor({ ...world, person, call });
+  say('campana doctor, as juliet:\n');
+  const all = await doctor();
+  say(all.output);
+  say(`campana doctor calls ${bell.jid}, a Jingle client (stanza.js):\n`);
+  const call = await doctor(bell.jid);
+  say(call.code === 0 ? call.output.split('\n').slice(-4).join('\n') : call.output);
+  if (all.code !== 0 || call.code !== 0) throw new Error('the doctor finds something wrong');
 }
 
 function invite() {
@@ -73,7 +72,8 @@ Open  ${world.campana.url}  in two browser windows.
   juliet@${host}   wherefore
   romeo@${host}    wherefore
 
-Call one from the other, or call bell@${host}: a Jingle client that answers with a tone.
+Call one from the other, or echo@${world.campana.service}, which gives back what it hears and sees, or
+bell@${host}, a Jingle client that answers with a tone.
 An IM client may log in at 127.0.0.1:${world.server.ports.c2s} (accept its certificate).
 Logs: ${world.dir}
 
