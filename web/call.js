@@ -62,17 +62,19 @@ export class Call extends EventTarget {
 
   /**
    * @param {import('./campana.js').Client} client
-   * @param {{sid: string, peer: string, direction: 'in' | 'out'}} call
+   * @param {{sid: string, peer: string, direction: 'in' | 'out', carried: boolean}} call `carried`: this
+   *   device carries it, at the person's own address
    */
-  constructor(client, { sid, peer, direction }) {
+  constructor(client, { sid, peer, direction, carried }) {
     super();
     this.#client = client;
     this.sid = sid;
-    /** Where this call's stanzas go. */
+    /** The other end, to which this call's stanzas go. */
     this.peer = peer;
     /** The address of the other person, as the service knows it. */
     this.address = bare(peer);
     this.direction = direction;
+    this.carried = carried;
     this.#local = new LocalMedia(client.devices);
     this.#local.addEventListener('change', () => this.#tell('media'));
     this.#local.addEventListener('shared', () => this.#tell('media'));
@@ -394,7 +396,8 @@ export class Call extends EventTarget {
 
   /** @param {Element[]} events */
   async #signal(...events) {
-    const { to, peer } = this.#client.route(this.peer);
+    // What is carried goes to the service, which is told whom it is about.
+    const [to, peer] = this.carried ? [this.#client.service, this.peer] : [this.peer, undefined];
     const session = element('session', { xmlns: NS.session, sid: this.sid, peer }, ...events);
     const again = () => /** @type {Element} */ (session.cloneNode(true));
     try {

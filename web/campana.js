@@ -23,7 +23,8 @@ export { Call, CampanaError, Peers, StanzaError, personOf };
 
 /**
  * @typedef {import('./stream.js').Account & {service: string, carry?: boolean}} Account `service` is
- *   Campana's domain; `carry`: contacts call, and are called, at the person's own address
+ *   Campana's domain; `carry`, which is true if not given: contacts call, and are called, at the
+ *   person's own address
  * @typedef {{audio?: boolean, video?: boolean}} Media
  */
 
@@ -72,7 +73,7 @@ export class Client extends EventTarget {
     this.#account = account;
     this.#stream = new Stream(account);
     this.#stream.listen((iq) => this.#receive(iq), 'iq', { namespace: NS.session, types: ['get', 'set'] });
-    if (account.carry && !this.isGuest) {
+    if ((account.carry ?? true) && !this.isGuest) {
       this.#courier = new Courier(this.#stream, account.service);
       this.#stream.listen((iq) => this.#disco(iq), 'iq', { namespace: NS.info, types: ['get'] });
     }
@@ -188,11 +189,22 @@ export class Client extends EventTarget {
    * @param {string} address
    */
   dial(address) {
-    const carried = this.#courier && domain(address) !== domain(this.service);
+    const carried = this.#isCarried(address);
     const peer = carried ? address.trim() : gatewayAddress(address, this.service);
-    const call = new Call(this, { sid: randomId(16), peer, direction: 'out' });
+    const call = new Call(this, { sid: randomId(16), peer, direction: 'out', carried });
     this.#hold(call);
     return call;
+  }
+
+  /**
+   * Whether a person is called at her own address: unless she has a device that hears of calls only
+   * at her gateway address.
+   * @param {string} address
+   */
+  #isCarried(address) {
+    if (!this.#courier || domain(address) === domain(this.service)) return false;
+    const devices = address.includes('/') ? [] : this.#peers?.get(address.trim())?.devices ?? [];
+    return devices.every(({ own }) => own);
   }
 
   /** Ends every call and the connection; both at once, as far as a closing page allows. */
@@ -215,16 +227,6 @@ export class Client extends EventTarget {
   /** Media stopped: what carried it may have carried the connection, which would not notice for long. */
   check() {
     this.#stream.check();
-  }
-
-  /**
-   * Where what belongs to a call is sent, and whom it names: the service has carried calls at its
-   * own address.
-   * @param {string} peer
-   * @returns {{to: string, peer?: string}}
-   */
-  route(peer) {
-    return domain(peer) === domain(this.service) ? { to: peer } : { to: this.service, peer };
   }
 
   /** Asks for the list of people again: who watches is forgotten with the connection. */
@@ -281,7 +283,7 @@ export class Client extends EventTarget {
     if (domain(from) !== domain(this.service)) return stream.refuse(iq, 'service-unavailable');
     const set = iq.getAttribute('type') === 'set';
     const session = child(iq, 'session', NS.session);
-    if (session && set) return this.#receiveSession(iq, session, session.getAttribute('peer') ?? from);
+    if (session && set) return this.#receiveSession(iq, session, from);
     if (child(iq, 'carried', NS.session) && set && this.#courier) return this.#courier.send(iq);
     const peers = child(iq, 'peers', NS.session);
     if (peers && set && this.#peers) {
@@ -297,10 +299,12 @@ export class Client extends EventTarget {
     return stream.refuse(iq, 'feature-not-implemented');
   }
 
-  /** @param {Element} iq @param {Element} session @param {string} from the peer */
-  #receiveSession(iq, session, from) {
+  /** @param {Element} iq @param {Element} session @param {string} sender */
+  #receiveSession(iq, session, sender) {
     const sid = session.getAttribute('sid') ?? '';
     const call = this.calls.get(sid);
+    const peer = session.getAttribute('peer');
+    const from = peer ?? sender;
     if (call?.isFrom(from)) {
       this.#stream.answer(iq);
       call.receive(session, from);
@@ -309,15 +313,15 @@ export class Client extends EventTarget {
       this.#stream.answer(iq);
     } else if (!call && child(session, 'propose')) {
       this.#stream.answer(iq);
-      this.#propose(sid, from, child(session, 'propose')?.getAttribute('media') ?? 'audio');
+      this.#propose(sid, from, child(session, 'propose')?.getAttribute('media') ?? 'audio', peer !== null);
     } else {
       this.#stream.refuse(iq, 'item-not-found', 'no such call');
     }
   }
 
-  /** @param {string} sid @param {string} from @param {string} media */
-  #propose(sid, from, media) {
-    const call = new Call(this, { sid, peer: from, direction: 'in' });
+  /** @param {string} sid @param {string} from @param {string} media @param {boolean} carried */
+  #propose(sid, from, media, carried) {
+    const call = new Call(this, { sid, peer: from, direction: 'in', carried });
     call.media = mediaOf(media);
     this.#hold(call);
     call.ring();

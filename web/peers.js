@@ -11,7 +11,8 @@ import { NS, bare, child, element, mediaOf } from './stanza.js';
  * @property {string} name what the person is called, or the address
  * @property {Show} show
  * @property {{audio: boolean, video: boolean}} media what some device of the person takes
- * @property {{type: string, media: {audio: boolean, video: boolean}}[]} devices
+ * @property {{type: string, media: {audio: boolean, video: boolean}, own: boolean}[]} devices `own`: it
+ *   rings when the person's own address is called
  */
 
 /** Event: `change`, whenever anything in the list did. */
@@ -81,6 +82,7 @@ const read = (peers) => [...peers.children]
       media: mediaOf(peer.getAttribute('media')),
       devices: [...peer.children].filter((found) => found.localName === 'device').map((device) => ({
         type: device.getAttribute('type') ?? '', media: mediaOf(device.getAttribute('media')),
+        own: /^(true|1)$/.test(device.getAttribute('own') ?? ''),
       })),
     };
   });

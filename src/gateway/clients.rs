@@ -177,10 +177,12 @@ impl Clients {
             .map(|abilities| PeerDevice {
                 media: abilities.media,
                 is_web: false,
+                own: abilities.message_initiation,
             });
         let pages = reach.web.iter().map(|(_, device)| PeerDevice {
             media: device.media,
             is_web: true,
+            own: device.carry,
         });
         pages.chain(clients).collect()
     }

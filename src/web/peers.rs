@@ -44,6 +44,8 @@ pub struct PeerDevice {
     pub media: Media,
     /// Whether it is a browser app; otherwise an IM client.
     pub is_web: bool,
+    /// Whether it rings when her own address is called: it carries its calls, or knows XEP-0353.
+    pub own: bool,
 }
 
 impl PeersRequest {
@@ -136,7 +138,9 @@ impl Peer {
             writer.open("device", NS);
             writer.attr("media", device.media.to_string());
             let kind = if device.is_web { "web" } else { "jingle" };
-            writer.attr("type", kind).close();
+            writer.attr("type", kind);
+            writer.opt_attr("own", device.own.then_some("true"));
+            writer.close();
         }
         writer.close();
     }
@@ -161,8 +165,8 @@ impl Peer {
 const NS_RSM: &str = "http://jabber.org/protocol/rsm";
 /// `<peer jid='' address='' name='' show='unavailable' media='audio video'></peer>`.
 const PEER_BYTES: usize = 80;
-/// `<device media='audio video' type='jingle'/>`.
-const DEVICE_BYTES: usize = 44;
+/// `<device media='audio video' type='jingle' own='true'/>`.
+const DEVICE_BYTES: usize = 55;
 
 #[cfg(test)]
 mod tests {
@@ -178,6 +182,7 @@ mod tests {
             devices: vec![PeerDevice {
                 media: Media::BOTH,
                 is_web: n % 2 == 0,
+                own: n % 3 == 0,
             }],
         };
         (0..count).map(peer).collect()

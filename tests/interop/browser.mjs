@@ -61,7 +61,7 @@ export async function openDevice(context, { url, jid, password = '', tone = 440,
   const page = await context.newPage();
   const device = new WebDevice(page);
   await page.addInitScript(instrument, tone);
-  await page.goto(`${url}${carry ? '?carry' : ''}${link}`);
+  await page.goto(`${url}${carry ? '' : '?carry=no'}${link}`);
   if (jid) await device.logIn(jid, password);
   return device;
 }

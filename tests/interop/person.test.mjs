@@ -33,7 +33,7 @@ const row = (name) => `#contacts li[data-jid^=${name}]`;
 
 for (const [hers, his] of [['chromium', 'firefox'], ['firefox', 'chromium']]) {
   test(`a person at the page in ${hers}`, async (t) => {
-    const juliet = await world.page(undefined, { tone: PAGE_TONE, browser: hers });
+    const juliet = await world.page(undefined, { tone: PAGE_TONE, browser: hers, carry: true });
     t.after(() => juliet.close().catch(() => {})); // Where a step failed.
     let romeo;
     let broken = false;
@@ -59,7 +59,7 @@ for (const [hers, his] of [['chromium', 'firefox'], ['firefox', 'chromium']]) {
     await step('sees a contact come online', async () => {
       await juliet.shows(row('romeo'), /romeo.*Offline/s);
       await juliet.hides(`${row('romeo')} button`);
-      romeo = await world.page(account('romeo'), { tone: PEER_TONE, browser: his });
+      romeo = await world.page(account('romeo'), { tone: PEER_TONE, browser: his, carry: true });
       await juliet.shows(row('romeo'), /romeo.*Available/s);
       await juliet.shows(`${row('romeo')} [data-kind=video]`, /^Call romeo with video/);
       await juliet.shows(row('nurse'), /nurse.*Offline/s);

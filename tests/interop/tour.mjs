@@ -29,7 +29,7 @@ export async function tour(world, look) {
   await look('guest link', guest);
   await guest.close();
 
-  const juliet = await world.page(undefined, { tone: PAGE_TONE });
+  const juliet = await world.page(undefined, { tone: PAGE_TONE, carry: true });
   await juliet.shows('#login');
   await look('login', juliet);
   await juliet.page.fill('#jid', 'juliet@localhost');
@@ -41,7 +41,7 @@ export async function tour(world, look) {
   await juliet.shows('#contacts', /Offline/);
   await look('nobody online', juliet);
 
-  const romeo = await world.page({ jid: 'romeo@localhost', password: PASSWORD }, { tone: PEER_TONE });
+  const romeo = await world.page({ jid: 'romeo@localhost', password: PASSWORD }, { tone: PEER_TONE, carry: true });
   for (const [name, media, show] of [['nurse', 'audio video', 'away'], ['mercutio', 'audio', 'dnd']]) {
     const client = await world.script({ jid: `${name}@localhost`, password: PASSWORD });
     client.send(`<presence xmlns='jabber:client'><show>${show}</show></presence>`);

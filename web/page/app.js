@@ -72,7 +72,7 @@ async function logIn(jid, password) {
   allowSound();
   say(() => words('connecting'));
   const { websocket, bosh, service } = state.config;
-  const carry = new URLSearchParams(location.search).has('carry');
+  const carry = new URLSearchParams(location.search).get('carry') !== 'no';
   const client = await connect({ websocket, bosh, service, jid, password, carry });
   client.devices = devices.choice;
   client.addEventListener('incoming', (event) => announce(/** @type {CustomEvent} */ (event).detail));
