@@ -1,7 +1,7 @@
 // Calls over XMPP for the browser. The app holds an RTCPeerConnection's worth of SDP; who answers,
 // and in which protocol, is Campana's business.
 //
-//   const client = await connect({ service: 'call.example.org', jid, password });
+//   const client = await connect({ jid, password, service: 'call.example.org' });
 //   await client.announce({ audio: true, video: true });
 //   client.addEventListener('incoming', ({ detail: call }) => call.accept());
 //   const call = await client.call('romeo@example.net', { video: true });
@@ -26,6 +26,9 @@ export { Call, CampanaError, Peers, StanzaError, personOf };
  *   Campana's domain; `carry`, which is true if not given: contacts call, and are called, at the
  *   person's own address
  * @typedef {{audio?: boolean, video?: boolean}} Media
+ * @typedef {import('./errors.js').ErrorCode} ErrorCode
+ * @typedef {import('./peers.js').Peer} Peer
+ * @typedef {import('./network.js').Report} Report
  */
 
 /**

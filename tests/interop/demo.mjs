@@ -36,6 +36,7 @@ async function open() {
   say('Starting ejabberd and Campana …');
   await world.open({ config: { turn: { listen: listeners(await freePorts(1)) } } });
   for (const name of ['juliet', 'romeo', 'bell']) await world.server.addUser(name, 'wherefore');
+  for (const [one, other] of [['juliet', 'romeo'], ['juliet', 'bell'], ['romeo', 'bell']]) await world.server.befriend(one, other);
 }
 
 function listeners([port]) {
