@@ -18,7 +18,8 @@ test('a Jingle client calls a page with audio and video', async (t) => {
   const address = await jingle.reach(world.addressOf(juliet));
   const call = await jingle.place(address, { tone: PEER_TONE, video: true });
   await until('the page rings', () => page.rings());
-  assert.match(await page.page.textContent('#caller'), new RegExp(`^${romeo.jid} calls with video`));
+  assert.match(await page.page.textContent('#caller'), new RegExp(`^${romeo.jid.split('@')[0]} calls with video`));
+  await page.shows('#caller-hint', new RegExp(`^${romeo.jid}$`));
   await until('the caller is told that it rings', () => call.ringing);
   await page.accept();
   await page.connected();

@@ -1,119 +1,147 @@
-// A network of its own, one cable away from this machine: a network namespace. It takes root.
+// Two networks of their own with one cable between them: network namespaces. It takes root. Nothing of
+// it is seen in this machine's own network, where other tests are.
 
 import { execFileSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { start, until } from './process.mjs';
+import { freePorts, start, until } from './process.mjs';
 import { HERE, Wire } from './wire.mjs';
 
-/** Lays the cable. Browsers see 127.0.0.1 there as here: pages of other hosts get no microphone. */
-export async function openNetwork({ dir, ports }) {
-  const network = new Network(dir, ports);
+/**
+ * Lays the cable. The tests' servers are reached in both at the ports that they have here: in `near` at
+ * once, in `far` over the cable.
+ * @param {{dir: string, ports: number[]}} options
+ */
+export async function openNetworks({ dir, ports }) {
+  if (process.getuid() !== 0) throw new Error('network namespaces take root');
+  const [one, other] = await freePorts(2);
+  const networks = new Networks(dir, new Network(dir, 'near', one), new Network(dir, 'far', other));
   try {
-    await network.open();
+    await networks.open(ports);
   } catch (error) {
-    await network.close();
+    await networks.close();
     throw error;
   }
-  return network;
+  return networks;
 }
 
+class Networks {
+  #dir;
+  #prefix = `10.${200 + ((process.pid >> 8) % 55)}.${process.pid % 256}`;
+  #host = 2;
+  #wires = [];
+
+  constructor(dir, near, far) {
+    this.#dir = dir;
+    this.near = near;
+    this.far = far;
+  }
+
+  /** What `far` has. */
+  get address() {
+    return `${this.#prefix}.${this.#host}`;
+  }
+
+  async open(ports) {
+    const { near, far } = this;
+    for (const { name } of [near, far]) ip('netns', 'add', name);
+    ip('-n', near.name, 'link', 'add', CABLE, 'type', 'veth', 'peer', 'name', CABLE, 'netns', far.name);
+    for (const network of [near, far]) network.ip('link', 'set', 'lo', 'up');
+    near.ip('address', 'add', `${this.#prefix}.1/24`, 'dev', CABLE);
+    near.ip('link', 'set', CABLE, 'up');
+    near.ip('route', 'add', 'default', 'dev', CABLE); // Firefox looks where it leads.
+    this.plugIn();
+
+    // Sockets in the file system lead from one network to another.
+    const socket = (port) => path.join(this.#dir, `${port}.socket`);
+    for (const port of ports) this.#wires.push(new Wire({ path: socket(port) }, { port, host: HERE }));
+    for (const { debuggingPort: port } of [near, far]) {
+      this.#wires.push(new Wire({ port, host: HERE }, { path: socket(port) }));
+    }
+    await Promise.all(this.#wires.map(({ opened }) => opened));
+    const gateway = `${this.#prefix}.1`;
+    await near.lay([
+      ...ports.flatMap((port) => [HERE, gateway].map((host) => [{ port, host }, { path: socket(port) }])),
+      [{ path: socket(near.debuggingPort) }, { port: near.debuggingPort, host: HERE }],
+    ]);
+    await far.lay([
+      // Browsers give a microphone to pages of this host only.
+      ...ports.map((port) => [{ port, host: HERE }, { port, host: gateway }]),
+      [{ path: socket(far.debuggingPort) }, { port: far.debuggingPort, host: HERE }],
+    ]);
+  }
+
+  /** The cable is out, and with it the address. */
+  unplug() {
+    this.far.ip('link', 'set', CABLE, 'down');
+    this.far.ip('address', 'flush', 'dev', CABLE);
+  }
+
+  /** The cable is in; another network gives another address. */
+  plugIn({ another = false } = {}) {
+    if (another) this.#host += 1;
+    this.far.ip('address', 'add', `${this.address}/24`, 'dev', CABLE);
+    this.far.ip('link', 'set', CABLE, 'up');
+    this.far.ip('route', 'add', 'default', 'via', `${this.#prefix}.1`);
+  }
+
+  async close() {
+    await Promise.all(this.#wires.map((wire) => wire.close()));
+    for (const network of [this.near, this.far]) await network.close();
+  }
+}
+
+/** Where a browser may run. */
 class Network {
   #dir;
-  #ports;
-  /** Two networks at once do not meet. */
-  #name = `campana${process.pid}`;
-  #prefix = `10.${200 + (process.pid >> 8) % 55}.${process.pid % 256}`;
-  #cable = `cmp${process.pid}`;
-  #wires = [];
   #inside = null;
-  host = 2;
 
-  constructor(dir, ports) {
+  /** @param {string} dir @param {string} name @param {number} debuggingPort of a browser there; here, too */
+  constructor(dir, name, debuggingPort) {
     this.#dir = dir;
-    this.#ports = ports;
+    this.name = `campana-${name}-${process.pid}`;
+    this.debuggingPort = debuggingPort;
   }
 
-  /** What the browser there has. */
-  get address() {
-    return this.#addressOf(this.host);
+  /** A program that runs that one there. @param {string} executable */
+  program(executable) {
+    const file = path.join(this.#dir, `${path.basename(executable)}-${this.name}`);
+    writeFileSync(file, `#!/bin/sh\nexec ip netns exec ${this.name} ${executable} "$@"\n`);
+    chmodSync(file, 0o755);
+    return file;
   }
 
-  async open() {
-    if (process.getuid() !== 0) throw new Error('network namespaces take root');
-    const [here, there] = [`${this.#cable}a`, `${this.#cable}b`];
-    ip('netns', 'add', this.#name);
-    ip('link', 'add', here, 'type', 'veth', 'peer', 'name', there, 'netns', this.#name);
-    ip('address', 'add', `${this.#addressOf(1)}/24`, 'dev', here);
-    ip('link', 'set', here, 'up');
-    this.#in('link', 'set', 'lo', 'up');
-    this.plugIn();
-  }
-
-  /**
-   * Makes the servers' ports reachable there, and this machine's port `debugging` lead to that of a
-   * browser there.
-   */
-  async join(debugging) {
-    const [gateway, socket] = [this.#addressOf(1), path.join(this.#dir, 'debugging')];
-    for (const port of this.#ports) {
-      this.#wires.push(new Wire({ port, host: gateway }, { port, host: HERE }));
-    }
-    this.#wires.push(new Wire({ port: debugging, host: HERE }, { path: socket }));
-    await Promise.all(this.#wires.map(({ opened }) => opened));
-    const inside = this.#ports.map((port) => [{ port, host: HERE }, { port, host: gateway }]);
-    inside.push([{ path: socket }, { port: debugging, host: HERE }]);
-    this.#inside = start('ip', [
-      'netns', 'exec', this.#name, process.execPath, path.join(import.meta.dirname, 'wire.mjs'), JSON.stringify(inside),
-    ], { log: path.join(this.#dir, 'elsewhere.log') });
+  /** Lays wires there. @param {[object, object][]} wires */
+  async lay(wires) {
+    const script = path.join(import.meta.dirname, 'wire.mjs');
+    this.#inside = start('ip', ['netns', 'exec', this.name, process.execPath, script, JSON.stringify(wires)], {
+      log: path.join(this.#dir, `${this.name}.log`),
+    });
     await until('the wires are laid', () => {
       if (this.#inside.exited) throw new Error(this.#inside.output);
       return this.#inside.output.includes('laid');
     });
   }
 
-  /** A program that runs that one there. */
-  program(executable) {
-    const file = path.join(this.#dir, `${path.basename(executable)}-elsewhere`);
-    writeFileSync(file, `#!/bin/sh\nexec ip netns exec ${this.#name} ${executable} "$@"\n`);
-    chmodSync(file, 0o755);
-    return file;
-  }
-
-  /** The cable is out, and with it the address. */
-  unplug() {
-    this.#in('link', 'set', `${this.#cable}b`, 'down');
-    this.#in('address', 'flush', 'dev', `${this.#cable}b`);
-  }
-
-  /** The cable is in again; a new network gives a new address. */
-  plugIn({ host = this.host } = {}) {
-    this.host = host;
-    this.#in('address', 'add', `${this.address}/24`, 'dev', `${this.#cable}b`);
-    this.#in('link', 'set', `${this.#cable}b`, 'up');
-    this.#in('route', 'add', 'default', 'via', this.#addressOf(1));
+  /** @param {string[]} args */
+  ip(...args) {
+    ip('-n', this.name, ...args);
   }
 
   async close() {
     await this.#inside?.stop();
-    await Promise.all(this.#wires.map((wire) => wire.close()));
     try {
-      ip('netns', 'delete', this.#name); // The cable goes with it.
+      ip('netns', 'delete', this.name); // The cable goes with it.
     } catch {
       // It was never made.
     }
-  }
-
-  #addressOf(host) {
-    return `${this.#prefix}.${host}`;
-  }
-
-  #in(...args) {
-    ip('-n', this.#name, ...args);
   }
 }
 
 function ip(...args) {
   execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
 }
+
+/** The name of both ends. */
+const CABLE = 'cable';

@@ -12,15 +12,15 @@ import { ownAddress, start, until } from './process.mjs';
 
 /**
  * Starts Debian's Firefox without a window and without a word to the outside.
- * @param {{network?: object, debuggingPort?: number}} [options] `network` of `elsewhere.mjs`: where it
- *   runs, if not here; it is reached at that port
+ * @param {{network?: object}} [options] `network` of `elsewhere.mjs`: where it runs, if not here
  */
-export async function launchFirefox({ network, debuggingPort } = {}) {
+export async function launchFirefox({ network } = {}) {
   const dir = mkdtempSync(path.join(tmpdir(), 'campana-firefox-'));
   const sound = await startSound(dir);
   const executable = process.env.FIREFOX ?? '/usr/bin/firefox-esr';
   const browser = await puppeteer.launch({
-    browser: 'firefox', executablePath: network?.program(executable) ?? executable, debuggingPort,
+    browser: 'firefox', executablePath: network?.program(executable) ?? executable,
+    debuggingPort: network?.debuggingPort,
     // All or none: Firefox knows no list of keys.
     acceptInsecureCerts: trusted.length > 0,
     headless: true, userDataDir: path.join(dir, 'profile'), extraPrefsFirefox: preferences(),

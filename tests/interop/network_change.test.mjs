@@ -4,40 +4,37 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { openNetwork } from './elsewhere.mjs';
+import { openNetworks } from './elsewhere.mjs';
 import { PAGE_TONE, PEER_TONE } from './expect.mjs';
-import { freePorts, until } from './process.mjs';
+import { until } from './process.mjs';
 import { testWorld } from './world.mjs';
 
 const world = testWorld();
-let network;
-let debuggingPort;
+let networks;
 world.before(async () => {
-  network = await openNetwork({
+  networks = await openNetworks({
     dir: world.dir, ports: [world.campana.ports.http, world.server.ports.http],
   });
-  world.closing(() => network.close());
-  [debuggingPort] = await freePorts(1);
-  await network.join(debuggingPort);
+  world.closing(() => networks.close());
 });
 
 for (const [hers, his] of [['chromium', 'firefox'], ['firefox', 'chromium']]) {
   test(`a call from ${hers} survives another network`, async (t) => {
     const [juliet, romeo] = [await world.person('juliet'), await world.person('romeo')];
-    const caller = await world.page(juliet, { tone: PAGE_TONE, browser: hers, network, debuggingPort });
-    const callee = await world.page(romeo, { tone: PEER_TONE, browser: his });
+    const caller = await world.page(juliet, { tone: PAGE_TONE, browser: hers, network: networks.far });
+    const callee = await world.page(romeo, { tone: PEER_TONE, browser: his, network: networks.near });
     await caller.dial(romeo.jid, { video: true });
     await callee.accept();
     await caller.connected();
     await hearEachOther(caller, callee);
     const { local } = await caller.media();
-    assert.equal(local.address, network.address);
+    assert.equal(local.address, networks.address);
 
-    network.unplug();
+    networks.unplug();
     await caller.says(/^The connection is (weak|away)/, 15_000);
     const [heard, sent] = [await caller.packetsWithin(1000), await callee.packetsWithin(1000)];
     assert.deepEqual([heard, sent], [0, 0], 'nothing arrives without a cable');
-    network.plugIn({ host: network.host + 1 });
+    networks.plugIn({ another: true });
 
     const began = performance.now();
     await until('sound and pictures arrive again', async () => (
@@ -51,7 +48,7 @@ for (const [hers, his] of [['chromium', 'firefox'], ['firefox', 'chromium']]) {
       await page.hides('#notes');
     }
     const after = await caller.media();
-    assert.equal(after.local.address, network.address, 'the new address is used');
+    assert.equal(after.local.address, networks.address, 'the new address is used');
     assert.notEqual(after.local.address, local.address);
     t.diagnostic(`media flows ${seconds.toFixed(1)} s after the cable was in again`);
 

@@ -72,13 +72,13 @@ export class World {
    * A web page of that person, logged in and announced; of nobody yet without a person.
    * @param {object} [person]
    * @param {{tone?: number, carry?: boolean, link?: string, url?: string, browser?: 'chromium' | 'firefox',
-   *   network?: object, debuggingPort?: number}} [options] `carry`: it takes calls at her own address;
-   *   `link` is what follows the page's address, `url` another page's; BROWSER chooses where the test does not; `network` is
-   *   where that browser runs
+   *   network?: object}} [options] `carry`: it takes calls at her own address; `link` is what follows the
+   *   page's address, `url` another page's; BROWSER chooses where the test does not; `network` of
+   *   `elsewhere.mjs` is where that browser runs
    */
-  async page(person, { tone, carry, link, url, browser = process.env.BROWSER ?? 'chromium', ...place } = {}) {
-    const key = place.network ? `${browser} elsewhere` : browser;
-    if (!this.#browsers.has(key)) this.#browsers.set(key, BROWSERS[browser](place));
+  async page(person, { tone, carry, link, url, browser = process.env.BROWSER ?? 'chromium', network } = {}) {
+    const key = `${browser} ${network?.name ?? 'here'}`;
+    if (!this.#browsers.has(key)) this.#browsers.set(key, BROWSERS[browser]({ network }));
     const launched = await this.#browsers.get(key);
     const device = await launched.device({ url: url ?? this.campana.url, ...person, tone, carry, link });
     this.#closing.push(() => device.close());
