@@ -1,7 +1,7 @@
 // `campana doctor` as a person with a shell runs it.
 
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { binary } from './campana.mjs';
@@ -9,20 +9,21 @@ import { binary } from './campana.mjs';
 /**
  * Runs it against a server and a Campana of the tests.
  * @param {{dir: string, server: object, campana: object, person: {jid: string, password: string},
- *   call?: string}} options
+ *   call?: string, elsewhere?: boolean}} options `elsewhere`: as on a machine without Campana
  * @returns {Promise<{code: number | null, seconds: number, output: string,
  *   lines: {mark: string, step: string, text: string, advice: string[]}[]}>}
  */
-export async function runDoctor({ dir, server, campana, person, call }) {
+export async function runDoctor({ dir, server, campana, person, call, elsewhere }) {
+  mkdirSync(dir, { recursive: true });
   const passwordFile = path.join(dir, 'password');
   writeFileSync(passwordFile, `${person.password}\n`, { mode: 0o600 });
   const args = [
     'doctor', '--user', person.jid, '--password-file', passwordFile,
     '--server', `127.0.0.1:${server.ports.c2s}`, '--ca', server.certificate,
-    '--config', campana.configFile, ...(call ? ['--call', call] : []),
+    ...(elsewhere ? [] : ['--config', campana.configFile]), ...(call ? ['--call', call] : []),
   ];
   const began = performance.now();
-  const child = spawn(binary(), args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 });
+  const child = spawn(binary(), args, { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8');

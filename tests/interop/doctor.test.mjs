@@ -12,6 +12,7 @@ import { runDoctor } from './doctor.mjs';
 import { startEjabberd } from './ejabberd.mjs';
 import { connectJingle } from './jingle.mjs';
 import { freePorts } from './process.mjs';
+import { startProsody } from './prosody.mjs';
 
 const base = mkdtempSync(path.join(process.env.CAMPANA_TEST_DIR ?? tmpdir(), 'campana-doctor-'));
 const closing = [];
@@ -33,6 +34,25 @@ test('where all is well it says so', async (t) => {
   ]);
   const [, sent, returned] = lines.at(-1).text.match(/sound: (\d+) packets sent, (\d+) returned/);
   assert.ok(Number(sent) >= Number(returned) && Number(returned) >= 25, lines.at(-1).text);
+});
+
+test('Prosody is as well', async (t) => {
+  const dir = path.join(base, 'prosody');
+  mkdirSync(dir, { recursive: true });
+  const server = await startProsody({ dir });
+  closing.push(() => server.stop());
+  const { code, seconds, output, lines } = await examine('well-prosody', { server });
+  t.diagnostic(`${seconds.toFixed(1)} s`);
+  assert.equal(code, 0, output);
+  assert.match(lines.find(({ step }) => step === 'privileges').text, /rosters and block lists/);
+});
+
+test('elsewhere it does without a configuration', async (t) => {
+  const { code, seconds, output, lines } = await examine('elsewhere', { elsewhere: true });
+  t.diagnostic(`${seconds.toFixed(1)} s`);
+  assert.equal(code, 0, output);
+  const untested = lines.filter(({ mark }) => mark === '--').map(({ step }) => step);
+  assert.deepEqual(untested, ['process', 'privileges', 'websocket']);
 });
 
 test('the component is refused: nothing listens', async (t) => {
@@ -95,6 +115,21 @@ test('the relay range is blocked', async (t) => {
   advises(failed('relay range', /blocked: nothing that is sent to 127\.0\.0\.1:\d+ comes through/), /campana\.toml: turn\.relay_address.*turn\.relay_bind/, /firewall: let UDP 49152-65535/);
 });
 
+test('where the relay does not reach this machine, its range is not judged', async (t) => {
+  // As on the server itself, whose own addresses are denied as peers.
+  const { code, seconds, output, lines } = await examine('own', { config: { turn: { allow_peers: [] } } });
+  t.diagnostic(`${seconds.toFixed(1)} s`);
+  assert.equal(code, 0, output);
+  const range = lines.find(({ step }) => step === 'relay range');
+  assert.equal(range.mark, '--');
+  assert.match(range.text, /turn\.allow_peers.*elsewhere/);
+});
+
+test('but where nobody is at the relay address that shows', async (t) => {
+  const { failed } = await broken(t, 'own-range', { config: { turn: { allow_peers: [], relay_bind: '127.0.0.3' } } });
+  failed('relay range', /blocked: nothing that is sent/);
+});
+
 test('no media comes back', async (t) => {
   // A callee who picks up and is silent.
   const { failed, holds } = await broken(t, 'media', { answer: (call) => call.session.accept() });
@@ -133,14 +168,14 @@ function advises({ advice }, ...patterns) {
 }
 
 /** `answer`: not the test call is called, but somebody who does this. */
-async function examine(name, { password, answer, privileged, edit, ...options } = {}) {
-  const server = await ejabberd({ privileged, edit });
-  const started = await campana(name, { server, ...options });
+async function examine(name, { password, answer, privileged, edit, elsewhere, ...options } = {}) {
+  const server = options.server ?? await ejabberd({ privileged, edit });
+  const started = await campana(name, { ...options, server });
   const call = answer && await callee(server, answer);
   const juliet = await server.addUser(`juliet-${name}`, 'wherefore');
-  const dir = path.join(base, name);
   const run = await runDoctor({
-    dir, server, campana: started, person: { ...juliet, password: password ?? juliet.password }, call,
+    dir: path.join(base, name, 'doctor'), server, campana: started, person: { ...juliet, password: password ?? juliet.password }, call,
+    elsewhere,
   });
   await started.stop();
   return run;

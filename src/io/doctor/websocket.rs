@@ -21,25 +21,28 @@ pub(super) async fn examine(
     trust: &Trust,
     report: &mut Report<impl FnMut(&Finding)>,
 ) {
-    let opened = open(config, trust).await.map(|url| {
-        let seen = format!("{url} speaks XMPP");
-        ((), seen)
-    });
-    report.note(Step::WebSocket, opened);
+    let domain = config.user.domain().as_str();
+    let local = config.local.as_ref();
+    let url = match local.and_then(|local| local.websocket.clone()) {
+        Some(url) => url,
+        None => match discover(domain, trust).await {
+            Ok(url) => url,
+            // The page may know it all the same, by its own configuration.
+            Err(fault) if local.is_none() => {
+                return report.not_tested(Step::WebSocket, fault.what);
+            }
+            Err(fault) => return report.fails(Step::WebSocket, fault),
+        },
+    };
+    match open(domain, &url, trust).await {
+        Ok(()) => report.holds(Step::WebSocket, format!("{url} speaks XMPP")),
+        Err(fault) => report.fails(Step::WebSocket, fault),
+    }
 }
 
-async fn open(config: &Config, trust: &Trust) -> Result<String, Fault> {
-    let domain = config.user.domain().as_str();
-    let configured = config
-        .local
-        .as_ref()
-        .and_then(|local| local.websocket.clone());
-    let text = match configured {
-        Some(text) => text,
-        None => discover(domain, trust).await?,
-    };
+async fn open(domain: &str, text: &str, trust: &Trust) -> Result<(), Fault> {
     let missing = |why: &str| {
-        let path = Url::parse(&text).map_or_else(|| "/ws".to_owned(), |url| url.path().to_owned());
+        let path = Url::parse(text).map_or_else(|| "/ws".to_owned(), |url| url.path().to_owned());
         Fault::new(format!("no WebSocket at {text}: {why}"))
             .advise(
                 EJABBERD,
@@ -57,7 +60,7 @@ async fn open(config: &Config, trust: &Trust) -> Result<String, Fault> {
                 "http.websocket: the address as browsers reach it, past a proxy if there is one",
             )
     };
-    let url = Url::parse(&text).ok_or_else(|| missing("that is no address"))?;
+    let url = Url::parse(text).ok_or_else(|| missing("that is no address"))?;
     let connected = url.connect(trust).await;
     let mut io = connected.map_err(|error| missing(&error.to_string()))?;
     let key = BASE64.encode(&rand::rng().random::<[u8; 16]>());
@@ -78,7 +81,7 @@ async fn open(config: &Config, trust: &Trust) -> Result<String, Fault> {
         return Err(missing("it does not speak XMPP"));
     }
     match timeout(PATIENCE, greet(domain, &mut io, response.body)).await {
-        Ok(Ok(true)) => Ok(text),
+        Ok(Ok(true)) => Ok(()),
         Ok(Ok(false)) => Err(missing(&format!("it does not serve {domain}"))),
         Ok(Err(error)) => Err(missing(&error.to_string())),
         Err(_) => Err(missing("it keeps silent")),
