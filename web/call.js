@@ -200,8 +200,7 @@ export class Call extends EventTarget {
     if (held === this.held) return;
     this.held = held;
     this.#local.mute(held || this.muted);
-    const picture = this.#local.track('video');
-    if (picture) picture.enabled = !held;
+    this.#local.freeze(held);
     for (const track of this.remoteStream.getTracks()) track.enabled = !held;
     this.#tell('media');
     await this.#tellPeer(element(held ? 'hold' : 'unhold'));
@@ -353,6 +352,7 @@ export class Call extends EventTarget {
     const pc = new RTCPeerConnection({ iceServers, ...this.#client.rtcConfiguration });
     this.pc = pc;
     pc.addEventListener('track', ({ track }) => {
+      track.enabled = !this.held;
       this.remoteStream.addTrack(track);
       for (const type of ['mute', 'unmute', 'ended']) track.addEventListener(type, () => this.#tell('media'));
       this.#tell('media');

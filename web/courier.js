@@ -47,7 +47,7 @@ export class Courier {
     const to = stanza?.getAttribute('to');
     const { localName: name } = stanza ?? {};
     if (iq.getAttribute('from') === this.#service && stanza && payload && to) {
-      if (name === 'message' && payload.namespaceURI === MESSAGE) {
+      if (name === 'message' && payload.namespaceURI === MESSAGE && onlyCalls(stanza)) {
         this.#stream.send(/** @type {Element} */ (stanza.cloneNode(true)));
         return this.#stream.reply(iq);
       }
@@ -84,10 +84,15 @@ function holdsCall(message) {
   return [...(copied ?? message).children].some(({ namespaceURI }) => namespaceURI === MESSAGE);
 }
 
+/** Whether nothing rides along but a word to the server on keeping it. @param {Element} message */
+const onlyCalls = (message) => [...message.children]
+  .every(({ namespaceURI }) => namespaceURI === MESSAGE || namespaceURI === HINTS);
+
 /** @param {string} type @param {string} condition */
 const error = (type, condition) => element('error', { type }, element(condition, { xmlns: NS.errors }));
 
 const JINGLE = 'urn:xmpp:jingle:1';
 const MESSAGE = 'urn:xmpp:jingle-message:0';
+const HINTS = 'urn:xmpp:hints';
 const FORWARD = 'urn:xmpp:forward:0';
 export const CARBONS = 'urn:xmpp:carbons:2';

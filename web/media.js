@@ -29,6 +29,8 @@ export class LocalMedia extends EventTarget {
   /** Sent where the camera is off: the peer sees black instead of the last picture. @type {ReturnType<typeof blackTrack> | null} */
   #black = null;
   #sharing = false;
+  /** What is sent as silence, or as black. */
+  #still = { audio: false, video: false };
   /** Whether the camera returns after the screen. */
   #cameraAfter = false;
   #stopped = false;
@@ -91,8 +93,19 @@ export class LocalMedia extends EventTarget {
 
   /** Sends silence instead of sound, or sound again. @param {boolean} muted */
   mute(muted) {
-    const track = this.track('audio');
-    if (track) track.enabled = !muted;
+    this.#still.audio = muted;
+    this.#quiet();
+  }
+
+  /** Sends black instead of pictures, or pictures again. @param {boolean} frozen */
+  freeze(frozen) {
+    this.#still.video = frozen;
+    this.#quiet();
+  }
+
+  /** Whatever device is opened later must hold to it, too. */
+  #quiet() {
+    for (const track of this.stream.getTracks()) track.enabled = !this.#still[/** @type {Kind} */ (track.kind)];
   }
 
   /** Turns the camera, and its light, on or off. @param {boolean} on */
@@ -139,8 +152,7 @@ export class LocalMedia extends EventTarget {
    */
   async use(kind, deviceId) {
     this.choice = { ...this.choice, [kind]: deviceId };
-    const old = kind === 'video' && this.#sharing ? null : this.track(kind);
-    if (old) await this.#replace(kind, old);
+    if (this.track(kind) && !(kind === 'video' && this.#sharing)) await this.#replace(kind);
   }
 
   /** Lets go of every device. */
@@ -163,13 +175,12 @@ export class LocalMedia extends EventTarget {
     this.#tell('shared', false);
   }
 
-  /** @param {Kind} kind @param {MediaStreamTrack} old */
-  async #replace(kind, old) {
+  /** @param {Kind} kind */
+  async #replace(kind) {
     const stream = await capture({
       audio: kind === 'audio' && this.#wish('audio'), video: kind === 'video' && this.#wish('video'),
     });
     const [track] = stream.getTracks();
-    track.enabled = old.enabled;
     await this.#show(track);
   }
 
@@ -222,6 +233,7 @@ export class LocalMedia extends EventTarget {
   /** @param {MediaStreamTrack} track */
   #take(track) {
     this.stream.addTrack(track);
+    this.#quiet();
     track.addEventListener('ended', () => this.#gone(track));
     this.#tell('change');
   }
@@ -239,7 +251,7 @@ export class LocalMedia extends EventTarget {
     if (kind === 'video' && this.#sharing) return; // The end of sharing is seen to elsewhere.
     try {
       this.choice = { ...this.choice, [kind]: undefined };
-      await this.#replace(kind, track);
+      await this.#replace(kind);
       this.#tell('replaced', kind);
     } catch {
       if (kind === 'video') await this.#blacken();

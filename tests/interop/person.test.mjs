@@ -176,8 +176,13 @@ for (const [hers, his] of [['chromium', 'firefox'], ['firefox', 'chromium']]) {
       await until('he hears nothing', async () => await romeo.tone(PAGE_TONE) < 0.1);
       assert.ok(await juliet.tone(PEER_TONE) > 0.5, 'she still hears him');
 
+      // Muted is muted, whichever microphone it is.
+      await juliet.press('#mute-audio');
       await plugIn(juliet);
       await juliet.says(/^The microphone went away; another is used\.$/);
+      assert.ok(await romeo.packetsWithin(1000) > 10, 'something arrives');
+      assert.ok(await romeo.tone(PAGE_TONE) < 0.1, 'but silence');
+      await juliet.press('#mute-audio');
       await hearEachOther(juliet, romeo);
       await juliet.press('#mute-video');
       await romeo.moves('#tiles video');
