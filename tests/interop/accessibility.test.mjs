@@ -6,6 +6,7 @@ import test from 'node:test';
 
 import axe from 'axe-core';
 
+import { until } from './process.mjs';
 import { TOUR, tour } from './tour.mjs';
 import { testWorld } from './world.mjs';
 
@@ -42,6 +43,73 @@ test('axe-core finds nothing serious at any place of the page', async (t) => {
   for (const finding of found) t.diagnostic(JSON.stringify(finding));
   assert.deepEqual(found.filter(({ impact }) => ['serious', 'critical'].includes(impact)), []);
 });
+
+test('a call is made and taken by the keyboard alone, and told of in words', async () => {
+  const [juliet, romeo] = [await world.person('juliet'), await world.person('romeo')];
+  await world.befriend(juliet, romeo);
+  const [hers, his] = [await world.page(undefined, { carry: true }), await world.page(undefined, { carry: true })];
+  for (const [device, { jid, password }] of [[his, romeo], [hers, juliet]]) {
+    await device.page.bringToFront();
+    await focused(device, '#jid');
+    await device.page.keyboard.type(jid);
+    await device.page.keyboard.press('Tab');
+    await device.page.keyboard.type(password);
+    await device.page.keyboard.press('Enter');
+    await device.says(/^Ready/);
+  }
+  await focused(hers, '#address');
+  await hers.shows('#contacts [data-jid^=romeo-] [data-kind=audio]');
+  await tabTo(hers, '#contacts [data-jid^=romeo-] [data-kind=audio]');
+  await hers.page.keyboard.press('Enter');
+
+  await hers.says(/rings/);
+  await his.shows('#incoming');
+  await his.page.bringToFront();
+  await focused(his, '#caller');
+  await his.page.keyboard.press('Enter');
+  assert.equal((await his.call()).state, 'incoming', 'what was typed elsewhere takes no call');
+  await tabTo(his, '#accept');
+  await his.page.keyboard.press('Enter');
+  await his.connected();
+  await focused(his, '#peer');
+  await tabTo(his, '#mute-audio');
+  await his.page.keyboard.press('Space');
+  await his.shows('#mute-audio', /^Unmute$/);
+  await tabTo(his, '#show-network');
+  await his.page.keyboard.press('Enter');
+  await focused(his, '#network-title');
+  await his.page.keyboard.press('Escape');
+  await his.hides('#network');
+  await focused(his, '#show-network');
+  await tabTo(his, '#hang-up');
+  await his.page.keyboard.press('Enter');
+  for (const device of [his, hers]) await device.says(/^The call is over/);
+  await focused(his, '#address');
+  const status = await his.page.evaluate(() => document.getElementById('status').ariaLive);
+  assert.equal(status, 'polite');
+
+  await tabTo(hers, '#contacts [data-jid^=romeo-] [data-kind=audio]');
+  await hers.page.keyboard.press('Enter');
+  await his.shows('#incoming');
+  await his.page.keyboard.press('Escape');
+  await hers.says(/declined/);
+});
+
+const isFocused = (device, selector) => device.page.evaluate((wanted) => document.activeElement?.matches(wanted) ?? false, selector);
+
+/** The keyboard is there. */
+function focused(device, selector) {
+  return until(`${selector} has the keyboard`, () => isFocused(device, selector));
+}
+
+/** Presses Tab until the keyboard is there. */
+async function tabTo(device, selector) {
+  for (let pressed = 0; pressed < 40; pressed += 1) {
+    if (await isFocused(device, selector)) return;
+    await device.page.keyboard.press('Tab');
+  }
+  throw new Error(`Tab does not lead to ${selector}`);
+}
 
 /** Runs in the page: what a finger may miss. */
 function smallTargets() {
