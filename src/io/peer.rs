@@ -7,6 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use rtc::ice::mdns::MulticastDnsMode;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters,
@@ -22,7 +23,7 @@ use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler,
     RTCConfigurationBuilder, RTCIceCandidateInit, RTCIceGatheringState, RTCIceServer,
     RTCIceTransportPolicy, RTCPeerConnectionIceEvent, RTCPeerConnectionState,
-    RTCSessionDescription, Registry, register_default_interceptors,
+    RTCSessionDescription, Registry, SettingEngineBuilder, register_default_interceptors,
 };
 
 use crate::web::Candidate;
@@ -81,6 +82,11 @@ impl Peer {
             .with_ice_servers(config.servers)
             .with_ice_transport_policy(policy)
             .build();
+        // Who calls from this network is found by her checks, whatever name she gives her address;
+        // and where there is no multicast the peer could not even be made.
+        let settings = SettingEngineBuilder::new()
+            .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+            .build();
         let (events, receiver) = mpsc::channel(EVENTS);
         let addresses = config.addresses.iter();
         let addresses = addresses
@@ -88,6 +94,7 @@ impl Peer {
             .collect();
         let connection = PeerConnectionBuilder::new()
             .with_configuration(configuration)
+            .with_setting_engine(settings)
             .with_media_engine(media)
             .with_interceptor_registry(interceptors)
             .with_handler(Arc::new(Handler { events }))
@@ -283,7 +290,32 @@ const MAX_BUFFERED: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+
+    #[tokio::test]
+    async fn names_of_multicast_dns_are_no_obstacle() {
+        for offer in [
+            include_str!("../../tests/corpus/chrome156/data-mdns.offer.sdp"),
+            include_str!("../../tests/corpus/chrome156/audio-video-data.offer.sdp"),
+        ] {
+            let config = Config {
+                addresses: vec![Ipv4Addr::LOCALHOST.into()],
+                ..Config::default()
+            };
+            let (peer, _events) = Peer::new(config).await.unwrap();
+            let answer = peer.answer(offer.to_owned()).await.unwrap();
+            assert!(answer.contains("m=application"), "{answer}");
+            let candidate = Candidate {
+                mid: Some("0".into()),
+                candidate: "candidate:1 1 udp 1 a-b-c.local 9 typ host".into(),
+                ..Candidate::default()
+            };
+            peer.add_candidate(candidate).await.ok();
+            peer.close().await;
+        }
+    }
 
     #[test]
     fn payload_types_are_those_of_the_description() {
