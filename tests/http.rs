@@ -11,11 +11,15 @@
 
 mod fake_server;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use campana::gateway::Privileges;
-use campana::io::http::{Config, Health, Server};
+use campana::gateway::{self, Gateway, Privileges};
+use campana::io::http::{Config, Health, Metrics, Server};
+use campana::io::turn::Meter;
+use campana::telemetry::{LinkCounters, metric};
 use fake_server::{BOUND, connected, expect_down, expect_up};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -30,11 +34,22 @@ struct Running {
 }
 
 async fn serve(config: Config, service: Option<&str>, health: Health) -> Running {
+    serve_all(config, service, health, Metrics::default()).await
+}
+
+async fn serve_all(
+    config: Config,
+    service: Option<&str>,
+    health: Health,
+    metrics: Metrics,
+) -> Running {
     let config = Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         ..config
     };
-    let server = Server::bind(&config, service, health).await.unwrap();
+    let server = Server::bind(&config, service, health, metrics)
+        .await
+        .unwrap();
     let address = server.address();
     assert_ne!(address.port(), 0);
     let (stop, stopped) = oneshot::channel::<()>();
@@ -103,6 +118,95 @@ async fn ready_only_while_the_link_is_up_and_nothing_drains() {
     let (status, _, body) = http.ask("GET /readyz").await;
     assert_eq!(status, 503);
     assert!(body.contains("draining"), "{body}");
+}
+
+#[tokio::test]
+async fn metrics_are_as_prometheus_reads_them() {
+    let (_server, link, _peer) = connected().await;
+    let config = gateway::Config::new("call.example.org".parse().unwrap());
+    let gateway = Gateway::new(config, Instant::now(), 1_700_000_000, [7; 32]);
+    let counted = Arc::new(LinkCounters::default());
+    counted.stanzas_in.add(3u64);
+    let metrics = Metrics {
+        started: 1_700_000_000,
+        link: Some(counted),
+        gateway: Some(gateway.counters()),
+        turn: Some(Meter::default()),
+    };
+    let http = serve_all(
+        Config::default(),
+        None,
+        Health::new(Some(link.status())),
+        metrics,
+    )
+    .await;
+    let (status, head, body) = http.ask("GET /metrics").await;
+    assert_eq!(status, 200);
+    assert!(
+        head.contains("content-type: text/plain; version=0.0.4"),
+        "{head}"
+    );
+    let series = read_metrics(&body);
+    let families: BTreeSet<_> = metric::ALL.iter().map(|family| family.name).collect();
+    let told: BTreeSet<_> = series.values().map(|(family, _)| family.as_str()).collect();
+    assert_eq!(told, families, "what is named is told, and nothing else");
+    let value = |series_of: &str| series[series_of].1;
+    assert!((value("campana_link_up") - 1.0).abs() < 1e-9);
+    assert!((value("campana_link_stanzas_received_total") - 3.0).abs() < 1e-9);
+    assert!((value("campana_start_time_seconds") - 1_700_000_000.0).abs() < 1e-9);
+    assert!(value("campana_resident_memory_bytes") > 100_000.0);
+
+    // Without a component and TURN there is nothing to tell of them.
+    let http = serve(Config::default(), None, Health::new(None)).await;
+    let (_, _, body) = http.ask("GET /metrics").await;
+    let series = read_metrics(&body);
+    assert!(series.contains_key("campana_draining"), "{body}");
+    assert!(
+        !body.contains("campana_link") && !body.contains("campana_turn"),
+        "{body}"
+    );
+}
+
+/// Each series with its family and value. Strict: a family's lines stand together behind its HELP
+/// and TYPE, and no series is there twice.
+fn read_metrics(text: &str) -> BTreeMap<String, (String, f64)> {
+    assert!(text.ends_with('\n'));
+    let (mut series, mut seen, mut family, mut kind) =
+        (BTreeMap::new(), BTreeSet::new(), String::new(), "");
+    for line in text.lines() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            family = help.split_once(' ').unwrap().0.to_owned();
+            assert!(seen.insert(family.clone()), "{family} stands twice");
+            kind = "";
+        } else if let Some(told) = line.strip_prefix("# TYPE ") {
+            let (name, of_kind) = told.split_once(' ').unwrap();
+            assert_eq!((name, kind), (family.as_str(), ""));
+            assert!(matches!(of_kind, "counter" | "gauge" | "histogram"));
+            kind = of_kind;
+        } else {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            let (base, labels) = name.split_once('{').unwrap_or((name, "}"));
+            let suffixes: &[_] = if kind == "histogram" {
+                &["_bucket", "_sum", "_count"]
+            } else {
+                &[""]
+            };
+            let suffix = base.strip_prefix(family.as_str());
+            assert!(suffix.is_some_and(|own| suffixes.contains(&own)), "{line}");
+            for label in labels.strip_suffix('}').unwrap().split(',') {
+                let Some((key, value)) = label.split_once('=') else {
+                    assert_eq!(label, "");
+                    continue;
+                };
+                assert!(key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+                let value = value.strip_prefix('"').unwrap().strip_suffix('"').unwrap();
+                assert!(!value.contains(['"', '\\']), "{line}");
+            }
+            let value = (family.clone(), value.parse().unwrap());
+            assert!(series.insert(name.to_owned(), value).is_none(), "{line}");
+        }
+    }
+    series
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 //! - `/readyz`: 200 while the component's handshake is done and nothing is being drained, otherwise
 //!   503 with the reasons. Listeners need no mention: the process ends if one cannot be bound. It
 //!   also says what the XMPP servers let us do, which is no condition.
+//! - `/metrics`: counts, for Prometheus.
 //! - `/config.json`: what the page must know of this server; `/.well-known/host-meta` and its `.json`
 //!   the part that any client may want (XEP-0156).
 //! - everything else: the page, if it was built.
@@ -12,6 +13,7 @@
 
 mod config;
 mod discovery;
+mod metrics;
 mod page;
 
 use std::future::Future;
@@ -42,6 +44,7 @@ use crate::gateway::Privileges;
 use crate::telemetry::Pii;
 
 pub use config::Config;
+pub use metrics::Metrics;
 
 /// Whether the process can do its work, as `/readyz` tells it.
 #[derive(Clone, Debug)]
@@ -86,6 +89,10 @@ impl Health {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
     /// Why the process is not ready; nothing if it is.
     #[must_use]
     pub fn reasons(&self) -> Vec<String> {
@@ -97,7 +104,7 @@ impl Health {
                 Status::Down(why) => reasons.push(why.clone()),
             }
         }
-        if self.draining.load(Ordering::Relaxed) {
+        if self.is_draining() {
             reasons.push("draining: the process ends when its calls have".to_owned());
         }
         reasons
@@ -109,14 +116,19 @@ impl Server {
     ///
     /// # Errors
     /// The address cannot be bound.
-    pub async fn bind(config: &Config, service: Option<&str>, health: Health) -> io::Result<Self> {
+    pub async fn bind(
+        config: &Config,
+        service: Option<&str>,
+        health: Health,
+        metrics: Metrics,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(config.listen).await?;
         let address = listener.local_addr()?;
         info!(listen.addr = %address, "http listening");
         Ok(Self {
             listener,
             address,
-            router: router(config, service, health),
+            router: router(config, service, health, metrics),
         })
     }
 
@@ -170,7 +182,7 @@ impl Server {
     }
 }
 
-fn router(config: &Config, service: Option<&str>, health: Health) -> Router {
+fn router(config: &Config, service: Option<&str>, health: Health, metrics: Metrics) -> Router {
     let page_config = discovery::page_config(config, service);
     // Text of the configuration that no header can hold would have been no URL either.
     let policy = HeaderValue::from_str(&discovery::policy(config))
@@ -178,7 +190,17 @@ fn router(config: &Config, service: Option<&str>, health: Health) -> Router {
     let (json, xrd) = (config.clone(), config.clone());
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(readyz).with_state(health))
+        .route("/readyz", get(readyz).with_state(health.clone()))
+        .route(
+            "/metrics",
+            get(|| async move {
+                let head = [
+                    (CONTENT_TYPE, "text/plain; version=0.0.4"),
+                    (CACHE_CONTROL, "no-store"),
+                ];
+                (head, metrics.text(&health))
+            }),
+        )
         .route(
             "/config.json",
             get(|| async move {

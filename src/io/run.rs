@@ -25,7 +25,7 @@ use tracing::{error, info, warn};
 use self::drive::{Commands, Effects, drive, now};
 use self::state::turn_secret;
 use super::echo::{self, Echo};
-use super::http::{self, Health};
+use super::http::{self, Health, Metrics};
 use super::link::{self, Link};
 use super::store::{self, Store};
 use super::turn;
@@ -114,6 +114,11 @@ async fn serve(config: Config) -> Result<(), Error> {
         Some(turn) => Some(Turn::start(turn, &config.state_dir)?),
     };
     let signals = Signals::new(turn.as_ref().map(|turn| &turn.service))?;
+    let mut metrics = Metrics {
+        started: unix(),
+        turn: turn.as_ref().map(|turn| turn.service.meter()),
+        ..Metrics::default()
+    };
     let mut component = None;
     if let Some(Component { link, mut gateway }) = config.component {
         let echo = echo::Config {
@@ -130,16 +135,18 @@ async fn serve(config: Config) -> Result<(), Error> {
             .extend(turn.iter().flat_map(|turn| turn.told.clone()));
         let mut rng = StdRng::from_seed(seed()?);
         let counters = Arc::new(LinkCounters::default());
+        metrics.link = Some(Arc::clone(&counters));
         let jid = link.jid.clone();
         let link = Link::new(link, gateway.limits.xml(), counters, &mut rng)?;
         let mut gateway = Gateway::new(gateway, now(), unix(), seed()?);
+        metrics.gateway = Some(gateway.counters());
         let (store, kept) = open_store(&config.state_dir, &jid)?;
         gateway.restore(kept);
         component = Some((jid, link, gateway, store, echo));
     }
     let health = Health::new(component.as_ref().map(|(_, link, ..)| link.status()));
     let service = component.as_ref().map(|(jid, ..)| jid.as_str());
-    let server = http::Server::bind(&config.http, service, health.clone())
+    let server = http::Server::bind(&config.http, service, health.clone(), metrics)
         .await
         .map_err(|source| Error::Http {
             address: config.http.listen,

@@ -82,6 +82,7 @@ families! {
     TURN_ALLOCATIONS = Gauge "turn_allocations" "TURN allocations that exist.";
     TURN_ALLOCATIONS_MADE = Counter "turn_allocations_made_total" "TURN allocations ever made.";
     TURN_REQUESTS = Counter "turn_requests_total" "STUN and TURN requests answered with success.";
+    TURN_ICMP = Counter "turn_icmp_errors_total" "ICMP errors that clients were told of.";
     TURN_RELAYED_PACKETS = Counter "turn_relayed_packets_total" "Datagrams that were relayed.";
     TURN_RELAYED_BYTES = Counter "turn_relayed_bytes_total" "Bytes that were relayed.";
     TURN_CLIENT_PACKETS = Counter "turn_client_packets_total" "Datagrams from and to clients by transport.";
@@ -89,12 +90,6 @@ families! {
     TURN_DROPPED = Counter "turn_dropped_packets_total" "Datagrams that were not relayed.";
     TURN_AUTH_FAILURES = Counter "turn_authentication_failures_total" "Requests that were not let in.";
     TURN_REFUSED = Counter "turn_requests_refused_total" "Authenticated requests answered with an error, by its code.";
-
-    HTTP_CONNECTIONS = Gauge "http_connections" "Open HTTP connections.";
-    HTTP_REQUESTS = Counter "http_requests_total" "HTTP requests by what was asked for and how it was answered.";
-
-    TRACES = Gauge "traced_calls" "Calls that are kept for the operator.";
-    TRACE_BYTES = Gauge "traced_bytes" "Memory of the calls that are kept for the operator.";
 }
 
 #[cfg(test)]

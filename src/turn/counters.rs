@@ -3,6 +3,7 @@
 use std::ops::AddAssign;
 
 use super::Transport;
+use crate::telemetry::{Exposition, metric};
 
 /// Plain numbers: one engine runs in one thread, and whoever publishes them takes a copy.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -45,6 +46,21 @@ pub struct Traffic {
 }
 
 impl Counters {
+    /// Writes all of it.
+    pub fn write(&self, out: &mut Exposition) {
+        let samples = self.samples();
+        for family in metric::ALL {
+            let of_family: Vec<_> = samples
+                .iter()
+                .filter(|sample| family.name.strip_prefix("campana_") == Some(sample.name))
+                .map(|sample| (sample.labels, sample.value))
+                .collect();
+            if !of_family.is_empty() {
+                out.samples(family, of_family);
+            }
+        }
+    }
+
     /// Every number with its name, its labels in the form `key="value"`, and whether it only grows:
     /// what a scrape of metrics shows.
     #[must_use]
@@ -370,5 +386,20 @@ impl AddAssign for AuthFailures {
         self.stale_nonce += other.stale_nonce;
         self.unknown_user += other.unknown_user;
         self.wrong_password += other.wrong_password;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_is_written() {
+        let counters = Counters::default();
+        let mut out = Exposition::default();
+        counters.write(&mut out);
+        let text = out.finish();
+        let lines = text.lines().filter(|line| !line.starts_with('#')).count();
+        assert_eq!(lines, counters.samples().len(), "{text}");
     }
 }
