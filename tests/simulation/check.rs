@@ -164,14 +164,15 @@ impl View {
         assert!(browser.is_stable(), "an offer is open: {browser:?}");
         let (local, remote) = (browser.local.as_ref(), browser.remote.as_ref());
         let (local, remote) = (local.unwrap(), remote.unwrap());
-        let live = |own: &sdp::Session| -> Vec<_> {
-            own.media
-                .iter()
-                .filter(|own| !own.is_rejected())
-                .cloned()
-                .collect()
-        };
-        let (local, remote) = (live(local), live(remote));
+        assert_eq!(local.media.len(), remote.media.len());
+        // What either side rejected is over, though its offer still stands there.
+        let (local, remote): (Vec<_>, Vec<_>) = local
+            .media
+            .iter()
+            .zip(&remote.media)
+            .filter(|(own, theirs)| !own.is_rejected() && !theirs.is_rejected())
+            .map(|(own, theirs)| (own.clone(), theirs.clone()))
+            .unzip();
         let sections = local.iter().zip(&remote).map(|(own, theirs)| {
             let (own_way, their_way) = (direction(own), direction(theirs));
             let sends = sends(own_way) && receives(their_way);
@@ -186,7 +187,6 @@ impl View {
         let ufrags = |own: &[sdp::Media]| -> BTreeSet<String> {
             own.iter().filter_map(ufrag).map(str::to_owned).collect()
         };
-        assert_eq!(local.len(), remote.len());
         Self {
             initiator: outgoing,
             own_senders: false,
