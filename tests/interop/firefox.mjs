@@ -8,7 +8,7 @@ import path from 'node:path';
 import puppeteer from 'puppeteer-core';
 
 import { openDevice, trusted } from './browser.mjs';
-import { ownAddress, start, until } from './process.mjs';
+import { ownAddress, start, until, within } from './process.mjs';
 
 /**
  * Starts Debian's Firefox without a window and without a word to the outside.
@@ -27,6 +27,9 @@ export async function launchFirefox({ network } = {}) {
     handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false, timeout: 60_000,
     env: { ...process.env, PULSE_SERVER: sound.server },
   });
+  const child = browser.process();
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
   const context = { newPage: async () => new FirefoxPage(await browser.newPage()) };
   return {
     context,
@@ -36,7 +39,10 @@ export async function launchFirefox({ network } = {}) {
      */
     device: (who) => openDevice(context, who),
     async close() {
-      await browser.close();
+      // Where the network that it was reached by is gone, it does not hear that it shall end.
+      await within('Firefox ends', browser.close(), 10_000).catch(() => {});
+      kill();
+      process.off('exit', kill);
       await sound.stop();
       rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
     },
