@@ -123,12 +123,13 @@ impl Calls {
                     self.await_answer(cx.now, id);
                 }
                 match self.follow(id, &line, events, cx) {
-                    // What came by other actions is refused in words of their own.
                     Err(refusal) if payload.action == Action::TransportInfo => {
-                        Err(refused(&refusal))
+                        return Err(refused(&refusal));
                     }
-                    _ => Ok(()),
+                    Err(refusal) => self.fail(id, &refusal, cx),
+                    Ok(()) => {}
                 }
+                Ok(())
             }
             Err(Fault::Stanza(error)) => Err(error),
             Err(Fault::Call(ending)) => {
@@ -167,7 +168,8 @@ impl Calls {
     /// Does what comes of a client's words.
     ///
     /// # Errors
-    /// When the other side cannot be asked for a change. The call goes on without it.
+    /// When the other side cannot be asked for what the client wants, and it is to be told so by an
+    /// error. The call goes on without it.
     pub(super) fn follow(
         &mut self,
         id: CallId,
@@ -196,6 +198,12 @@ impl Calls {
             course
         });
         result
+    }
+
+    /// Ends a call whose client waits for what it will not get: its restart of ICE was acknowledged
+    /// before it turned out to be impossible, and no word gives it back the credentials it gave up.
+    pub(super) fn fail(&mut self, id: CallId, refusal: &Refusal, cx: &mut Context<'_>) {
+        self.with(id, cx, |call, cx| call.fail(cx.out, refusal));
     }
 
     /// A session-initiate that no announcement went before.

@@ -56,7 +56,8 @@ pub(super) struct Call {
 #[must_use]
 pub(super) enum Course {
     GoesOn,
-    /// What was asked for cannot be had of the other side; otherwise it goes on as before.
+    /// What was asked for cannot be had of the other side, and only an error to the request tells
+    /// the asker; otherwise it goes on as before.
     Refused(Refusal),
     Ended(Ending),
 }
@@ -211,13 +212,11 @@ impl Call {
                 }
                 Course::GoesOn
             }
-            Err(refusal) => {
-                if let Some(own) = self.leg(leg) {
-                    // A restart has no other answer than the error that this becomes.
-                    let _ = own.deliver(Signal::Void, out);
-                }
-                Course::Refused(refusal)
-            }
+            Err(refusal) => match self.leg(leg).map(|own| own.deliver(Signal::Void, out)) {
+                Some(Err(_)) => Course::Refused(refusal),
+                // It was told in words of their own.
+                Some(Ok(_)) | None => Course::GoesOn,
+            },
         }
     }
 

@@ -239,8 +239,9 @@ impl Calls {
                 let line = leg.line.clone();
                 if let Kind::Jingle(jingle) = &mut leg.kind {
                     let events = jingle.replied(receipt, failure);
-                    // Whoever asked for what this makes impossible was told in `follow`.
-                    let _ = self.follow(request.call, &line, events, cx);
+                    if let Err(refusal) = self.follow(request.call, &line, events, cx) {
+                        self.fail(request.call, &refusal, cx);
+                    }
                 }
             }
             // Whoever is offline may come back.
