@@ -143,16 +143,7 @@ impl Service {
             _ => return None,
         };
         let default = if secure { 5349 } else { 3478 };
-        let (host, port) = match authority.strip_prefix('[') {
-            Some(rest) => {
-                let (host, rest) = rest.split_once(']')?;
-                (host, rest.strip_prefix(':'))
-            }
-            None => match authority.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (authority, None),
-            },
-        };
+        let (host, port) = host_and_port(authority)?;
         let port = port.map_or(Some(default), |port| port.parse().ok())?;
         let legal = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | ':');
         (!host.is_empty() && host.chars().all(legal)).then(|| Self {
@@ -216,6 +207,20 @@ fn date_time(unix: u64) -> String {
     let year = era * 400 + year + u64::from(month <= 2);
     let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// The host of an authority (RFC 3986 §3.2) without brackets, and its port if there is one.
+pub(crate) fn host_and_port(authority: &str) -> Option<(&str, Option<&str>)> {
+    Some(match authority.strip_prefix('[') {
+        Some(rest) => {
+            let (host, rest) = rest.split_once(']')?;
+            (host, rest.strip_prefix(':'))
+        }
+        None => match authority.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        },
+    })
 }
 
 /// XEP-0215 §10.1.

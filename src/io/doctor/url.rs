@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::tls::Trust;
+use crate::credentials::extdisco::host_and_port;
 use crate::io::link::Transport;
 
 /// Where something is served.
@@ -39,16 +40,7 @@ impl Url {
         };
         let path_at = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(path_at)?;
-        let (host, port) = match authority.strip_prefix('[') {
-            Some(rest) => {
-                let (host, rest) = rest.split_once(']')?;
-                (host, rest.strip_prefix(':'))
-            }
-            None => match authority.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (authority, None),
-            },
-        };
+        let (host, port) = host_and_port(authority)?;
         let default = if secure { 443 } else { 80 };
         let port = port.map_or(Some(default), |port| port.parse().ok())?;
         let legal = |c: char| c.is_ascii_graphic();
