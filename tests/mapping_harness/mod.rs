@@ -386,13 +386,11 @@ impl Browser {
             .expect("a description");
         let mid = trickle.mid.as_deref().expect("a mid");
         let media = remote.section(mid).expect("a section");
-        if trickle.ufrag.is_some() {
-            assert_eq!(
-                trickle.ufrag.as_deref(),
-                ufrag(media),
-                "a candidate of this generation"
-            );
-        }
+        assert_eq!(
+            trickle.ufrag.as_deref(),
+            ufrag(media),
+            "a candidate of this generation"
+        );
     }
 }
 

@@ -194,6 +194,9 @@ impl App {
                 }
                 // Where stanzas are lost, one bad candidate is one path less.
                 Event::Candidate(_) if cx.faulty => {}
+                // Apps here name no generation at the end of candidates.
+                Event::Candidate(trickle)
+                    if trickle.candidate.is_none() && trickle.ufrag.is_none() => {}
                 Event::Candidate(trickle) => call.browser.take_candidate(&trickle),
             }
         }

@@ -57,9 +57,10 @@ pub(crate) fn when_over(world: &World) {
         let ends: Vec<_> = ends.filter(|(own, end)| own == sid && end.active).collect();
         if let [(_, one), (_, other)] = ends.as_slice() {
             // Another call between the two took its place.
-            let replaced = ends
-                .iter()
-                .any(|(_, end)| end.reason == "alternative-session");
+            let replaced = world.placed.len() > 1
+                && ends
+                    .iter()
+                    .any(|(_, end)| end.reason == "alternative-session");
             let heard = one.own || other.own || replaced;
             assert!(heard, "{sid} ended by nobody: {one:?}, {other:?}");
             if one.own != other.own {
