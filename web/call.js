@@ -217,12 +217,8 @@ export class Call extends EventTarget {
 
   /** Looks for another path; done by itself where the old one breaks. */
   async restartIce() {
-    const { pc } = this;
-    if (!pc || this.state === 'ended') return;
-    const iceServers = await this.#client.iceServers().catch(() => null); // The old ones may still do.
-    if (pc.signalingState === 'closed') return;
-    if (iceServers) pc.setConfiguration({ ...pc.getConfiguration(), iceServers });
-    pc.restartIce();
+    await this.#renewServers();
+    if (this.pc?.signalingState !== 'closed') this.pc?.restartIce();
   }
 
   /**
@@ -362,11 +358,19 @@ export class Call extends EventTarget {
       problem: (error) => this.#problem(error),
     });
     this.#path = new Path(pc, this.direction === 'out', {
-      restart: () => this.restartIce().catch((error) => this.#problem(error)),
+      prepare: () => this.#renewServers().catch((error) => this.#problem(error)),
       change: (up) => this.#flow(up),
       lost: () => this.hangUp('connectivity-error', 'no path for media was found'),
     });
     this.#local.attach(pc, media);
+  }
+
+  /** Before ICE gathers anew. */
+  async #renewServers() {
+    const { pc } = this;
+    if (!pc) return;
+    const iceServers = await this.#client.iceServers().catch(() => null); // The old ones may still do.
+    if (iceServers && pc.signalingState !== 'closed') pc.setConfiguration({ ...pc.getConfiguration(), iceServers });
   }
 
   /** @param {boolean} up */

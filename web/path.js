@@ -2,7 +2,7 @@
 
 /**
  * @typedef {object} Steps
- * @property {() => void} restart starts ICE anew
+ * @property {() => Promise<void>} prepare gets ready to start ICE anew; never rejects
  * @property {(up: boolean) => void} change media flows, or does no more for now
  * @property {() => void} lost nothing helped
  */
@@ -12,6 +12,8 @@ export class Path {
   #steps;
   #wasUp = false;
   #restarted = -Infinity;
+  /** Of our ICE credentials: each restart, by whichever side, changes them. */
+  #ufrag = '';
   /** Before the next restart; the side that was called waits, so that only one offers. */
   #grace;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -31,6 +33,7 @@ export class Path {
     this.#grace = caller ? 0 : SECOND_GRACE;
     const once = { signal: this.#stop.signal };
     pc.addEventListener('connectionstatechange', () => this.#changed(), once);
+    pc.addEventListener('signalingstatechange', () => this.#negotiated(), once);
     const moved = () => {
       if (this.#wasUp) this.#restartIn(NETWORK_GRACE + this.#grace);
     };
@@ -42,7 +45,7 @@ export class Path {
 
   close() {
     this.#stop.abort();
-    clearTimeout(this.#restartTimer);
+    this.#cancelRestart();
     clearTimeout(this.#lostTimer);
   }
 
@@ -50,7 +53,7 @@ export class Path {
     switch (this.#pc.connectionState) {
       case 'connected':
         this.#wasUp = true;
-        clearTimeout(this.#restartTimer);
+        this.#cancelRestart();
         clearTimeout(this.#lostTimer);
         this.#lostTimer = undefined;
         this.#steps.change(true);
@@ -69,22 +72,53 @@ export class Path {
     }
   }
 
+  /**
+   * Whichever side began it, a restart was agreed: it gets its time. Browsers do not stand two in a
+   * row: one may go on sending to candidates of the first where the other listens to those of the second.
+   */
+  #negotiated() {
+    if (this.#pc.signalingState !== 'stable') return;
+    const ufrag = ufragOf(this.#pc.localDescription);
+    if (ufrag === this.#ufrag) return;
+    this.#ufrag = ufrag;
+    this.#restarted = performance.now();
+    if (this.#restartTimer !== undefined) this.#restartIn(RESTART_EVERY);
+  }
+
   /** @param {number} ms */
   #restartIn(ms) {
-    clearTimeout(this.#restartTimer);
     this.#lostTimer ??= setTimeout(() => {
       this.#lostTimer = undefined;
       if (this.#pc.connectionState !== 'connected') this.#steps.lost();
     }, LOST_PATIENCE);
     const rest = Math.max(ms, this.#restarted + RESTART_EVERY - performance.now());
-    this.#restartTimer = setTimeout(() => {
-      if (this.#pc.signalingState === 'closed') return;
-      this.#restarted = performance.now();
-      this.#steps.restart();
-      // Again, until it helped or the patience is over.
-      if (this.#pc.connectionState !== 'connected') this.#restartIn(RESTART_EVERY);
-    }, rest);
+    this.#cancelRestart();
+    this.#restartTimer = setTimeout(() => this.#restart(), rest);
   }
+
+  #cancelRestart() {
+    clearTimeout(this.#restartTimer);
+    this.#restartTimer = undefined;
+  }
+
+  async #restart() {
+    this.#restarted = performance.now();
+    const ufrag = this.#ufrag;
+    const wasConnected = this.#pc.connectionState === 'connected';
+    // Again, until it helped or the patience is over.
+    if (wasConnected) this.#cancelRestart();
+    else this.#restartIn(RESTART_EVERY);
+    await this.#steps.prepare();
+    // That may have taken its time: the other side restarted, or the path is back, or an offer is out.
+    const { connectionState, signalingState } = this.#pc;
+    if (ufrag !== this.#ufrag || signalingState === 'closed') return;
+    if (wasConnected || (connectionState !== 'connected' && signalingState === 'stable')) this.#pc.restartIce();
+  }
+}
+
+/** @param {RTCSessionDescription | null} description */
+function ufragOf(description) {
+  return description?.sdp.match(/^a=ice-ufrag:(\S+)/m)?.[1] ?? '';
 }
 
 /** In ms. */
