@@ -45,8 +45,9 @@ impl Policy {
         if never(peer) {
             return false;
         }
-        (is_global(peer) && !self.own.contains(&peer))
-            || self.allow.iter().any(|net| net.contains(&peer))
+        let admitted = (is_global(peer) && !self.own.contains(&peer))
+            || self.allow.iter().any(|net| net.contains(&peer));
+        admitted && embedded(peer).all(|ip| self.admits_address(ip.into()))
     }
 
     /// Whether this is one of the addresses of this machine.
@@ -56,6 +57,11 @@ impl Policy {
     }
 
     pub(super) fn is_listener(&self, peer: SocketAddr) -> bool {
+        self.listens_at(peer)
+            || embedded(peer.ip()).any(|ip| self.listens_at((ip, peer.port()).into()))
+    }
+
+    fn listens_at(&self, peer: SocketAddr) -> bool {
         self.listening.iter().any(|listener| {
             listener.port() == peer.port()
                 && (listener.ip() == peer.ip()
@@ -92,6 +98,37 @@ fn never(ip: IpAddr) -> bool {
         IpAddr::V4(ip) => ip.is_unspecified() || ip.is_broadcast() || ip.is_multicast(),
         IpAddr::V6(ip) => ip.is_unspecified() || ip.is_multicast() || ip.to_ipv4_mapped().is_some(),
     }
+}
+
+/// The IPv4 addresses that a translator or tunnel would make of an IPv6 address. Whoever lifts, say,
+/// ::/0 does not mean the denied ones among them.
+fn embedded(ip: IpAddr) -> impl Iterator<Item = Ipv4Addr> {
+    let [first, second] = match ip {
+        IpAddr::V4(_) => [None, None],
+        IpAddr::V6(ip) => embedded_v4(ip),
+    };
+    first.into_iter().chain(second)
+}
+
+fn embedded_v4(ip: Ipv6Addr) -> [Option<Ipv4Addr>; 2] {
+    let [a, b, c, d, e, f, high, low] = ip.segments();
+    let last = v4(high, low);
+    match [a, b, c, d, e, f] {
+        // IPv4-mapped and, below it, IPv4-compatible, of which :: and ::1 are none.
+        [0, 0, 0, 0, 0, 0xFFFF] => [Some(last), None],
+        [0, 0, 0, 0, 0, 0] if last.to_bits() > 1 => [Some(last), None],
+        // NAT64: RFC 6052, and RFC 8215 for local use.
+        [0x64, 0xFF9B, 0, 0, 0, 0] | [0x64, 0xFF9B, 1, ..] => [Some(last), None],
+        // Teredo (RFC 4380 §4): the server, and the client with its bits turned over.
+        [0x2001, 0, ..] => [Some(v4(c, d)), Some(v4(!high, !low))],
+        // 6to4 (RFC 3056 §2).
+        [0x2002, ..] => [Some(v4(b, c)), None],
+        _ => [None, None],
+    }
+}
+
+fn v4(high: u16, low: u16) -> Ipv4Addr {
+    Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low))
 }
 
 fn is_global_v4(ip: Ipv4Addr) -> bool {
@@ -252,7 +289,40 @@ mod tests {
             assert!(!admits(&policy, ip), "{ip}");
         }
         assert!(admits(&policy, "64:ff9b::7f00:1"));
+        // The listener is 0.0.0.0:3478.
+        let disguised = "[64:ff9b::7f00:1]:3478".parse().unwrap();
+        assert!(!policy.admits(disguised));
         assert!(policy.is_own("10.0.0.7".parse().unwrap()) && admits(&policy, "10.0.0.7"));
+    }
+
+    #[test]
+    fn allowing_ipv6_lifts_no_ipv4_address_inside() {
+        let policy = policy(&["::/0"]);
+        for ip in [
+            "::127.0.0.1",
+            "::ffff:8.8.8.8",
+            "64:ff9b::7f00:1",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b::cb00:7107", // ours
+            "64:ff9b:1::a00:1",
+            "2002:7f00:1::1",
+            "2002:c0a8:101::1",
+            "2001:0:a00:1::f7f7:f7f7",   // its server is 10.0.0.1
+            "2001:0:808:808::f5ff:fffe", // its client is 10.0.0.1
+        ] {
+            assert!(!admits(&policy, ip), "{ip}");
+        }
+        for ip in [
+            "::1",
+            "::8.8.8.8",
+            "64:ff9b::808:808",
+            "64:ff9b:1::808:808",
+            "2002:808:808::1",
+            "2001:0:808:808::f7f7:f7f7",
+            "fc00::1",
+        ] {
+            assert!(admits(&policy, ip), "{ip}");
+        }
     }
 
     #[test]
