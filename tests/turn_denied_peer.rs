@@ -98,11 +98,10 @@ fn another_family_is_a_mismatch_first() {
 fn the_servers_own_addresses_are_forbidden() {
     let mut world = World::new("");
     let (mut client, _) = Client::allocated(&mut world, "198.51.100.1:1000", "juliet");
-    // The relay address itself may be permitted, for relays; but nothing else of it be bound.
-    assert_eq!(
-        client.permit(&mut world, &["203.0.113.7:3478"]).error(),
-        None
-    );
+    // The relay address itself may be permitted, for relays, but nothing else of it.
+    for peer in ["203.0.113.7:50000", "203.0.113.7:0"] {
+        assert_eq!(client.permit(&mut world, &[peer]).error(), None, "{peer}");
+    }
     for peer in [
         "203.0.113.7:3478",
         "203.0.113.7:22",
@@ -111,6 +110,11 @@ fn the_servers_own_addresses_are_forbidden() {
     ] {
         assert_eq!(
             client.bind(&mut world, 0x4000, peer).error(),
+            Some(403),
+            "{peer}"
+        );
+        assert_eq!(
+            client.permit(&mut world, &[peer]).error(),
             Some(403),
             "{peer}"
         );

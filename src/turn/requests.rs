@@ -226,10 +226,12 @@ impl Server {
     /// then only ever goes from relay to relay in memory. Where that address is a denied one (a test
     /// on loopback, a LAN) the port has to name a relay that exists, so that a permission for, say,
     /// 127.0.0.1 is not to be had for nothing.
+    ///
+    /// RFC 8656 §10.2 has the port ignored, and so it is for what a permission allows. But who names
+    /// one of our listeners, or a service beside us, is told at once that it will not be reached.
     fn may_be_permitted(&self, peer: SocketAddr) -> bool {
-        self.policy.admits_address(peer.ip())
-            || (self.is_relay_address(peer) && is_global(peer.ip()))
-            || self.target_at(peer).is_some()
+        let is_nameless = peer.port() == 0 && self.is_relay_address(peer) && is_global(peer.ip());
+        is_nameless || self.may_be_bound(peer)
     }
 
     /// Whether a channel may be bound to this address and port.
