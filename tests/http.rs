@@ -22,7 +22,7 @@ use campana::io::turn::Meter;
 use campana::telemetry::{LinkCounters, metric};
 use fake_server::{BOUND, connected, expect_down, expect_up};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -47,9 +47,8 @@ async fn serve_all(
         listen: "127.0.0.1:0".parse().unwrap(),
         ..config
     };
-    let server = Server::bind(&config, service, health, metrics)
-        .await
-        .unwrap();
+    let listener = TcpListener::bind(config.listen).await.unwrap();
+    let server = Server::new(listener, &config, service, health, metrics).unwrap();
     let address = server.address();
     assert_ne!(address.port(), 0);
     let (stop, stopped) = oneshot::channel::<()>();

@@ -302,7 +302,7 @@ fn service(listen: &str) -> Service {
          allow_peers = ['127.0.0.0/8', '::1/128']"
     );
     let config: Config = toml::from_str(&lines).unwrap();
-    start(&config, Secrets::new(Secret::new("north"))).unwrap()
+    start(&config, Secrets::new(Secret::new("north")), &[]).unwrap()
 }
 
 fn peer(address: &str) -> UdpSocket {

@@ -40,7 +40,7 @@ fn allocations_live_on_and_no_new_ones_are_made() {
 async fn the_service_waits_for_the_last_one_or_for_the_deadline() {
     let lines = "listen = ['udp:127.0.0.1:0']\nrealm = 'example.org'\nworkers = 2";
     let config: Config = toml::from_str(lines).unwrap();
-    let service = start(&config, Secrets::new(Secret::new("north"))).unwrap();
+    let service = start(&config, Secrets::new(Secret::new("north")), &[]).unwrap();
     let credentials = mint(&Secret::new("north"), "juliet", u64::from(u32::MAX));
     let live = Live::new(service.listening()[0].address);
     let (live, mut client) = tokio::task::spawn_blocking(move || {

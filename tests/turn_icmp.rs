@@ -84,7 +84,7 @@ fn the_kernel_tells_of_closed_ports() {
                  allow_peers = ['127.0.0.0/8']
                  workers = 1";
     let config: Config = toml::from_str(lines).unwrap();
-    let service = start(&config, Secrets::new(Secret::new("north"))).unwrap();
+    let service = start(&config, Secrets::new(Secret::new("north")), &[]).unwrap();
     let credentials = mint(&Secret::new("north"), "juliet", u64::from(u32::MAX));
     let live = Live::new(service.listening()[0].address);
     let mut client = live.allocate(credentials, &[]);

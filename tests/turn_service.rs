@@ -58,7 +58,7 @@ fn a_port_in_use_is_an_error() {
 #[test]
 fn a_secret_that_everybody_knows_is_an_error() {
     let config: Config = toml::from_str("listen = ['udp:127.0.0.1:0']").unwrap();
-    let error = start(&config, Secrets::new(Secret::new(""))).unwrap_err();
+    let error = start(&config, Secrets::new(Secret::new("")), &[]).unwrap_err();
     assert!(error.to_string().contains("turn.secret"), "{error}");
 }
 
@@ -109,5 +109,5 @@ async fn it_answers_on_every_listener_until_it_is_stopped() {
 
 fn service(lines: &str) -> Result<Service, Error> {
     let config: Config = toml::from_str(lines).unwrap();
-    start(&config, Secrets::new(Secret::new("north")))
+    start(&config, Secrets::new(Secret::new("north")), &[])
 }

@@ -131,7 +131,7 @@ fn an_allocation_ends_with_its_connection() {
 fn connect() -> (Service, TcpStream) {
     let lines = "listen = ['tcp:127.0.0.1:0']\nrealm = 'example.org'";
     let config: Config = toml::from_str(lines).unwrap();
-    let service = start(&config, Secrets::new(Secret::new("north"))).unwrap();
+    let service = start(&config, Secrets::new(Secret::new("north")), &[]).unwrap();
     let client = TcpStream::connect(service.listening()[0].address).unwrap();
     prepare(&client);
     (service, client)

@@ -109,7 +109,7 @@ fn half_open_handshakes_make_room_for_others() {
 fn service(files: &Files, lines: &str) -> Service {
     let lines = format!("listen = ['tls:127.0.0.1:0']\n{}\n{lines}", files.lines());
     let config: Config = toml::from_str(&lines).unwrap();
-    start(&config, Secrets::new(Secret::new("north"))).unwrap()
+    start(&config, Secrets::new(Secret::new("north")), &[]).unwrap()
 }
 
 type Tls = StreamOwned<ClientConnection, TcpStream>;

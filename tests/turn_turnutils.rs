@@ -196,7 +196,7 @@ fn run(ip: &str, options: &[&str], peer: Peer, clients: u32) -> (Counters, Seen)
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    let service = start(&config, Secrets::new(Secret::new("north"))).unwrap();
+    let service = start(&config, Secrets::new(Secret::new("north")), &[]).unwrap();
     let port = service.listening()[0].address.port().to_string();
     let echo = Echo::start(ip);
 

@@ -112,17 +112,17 @@ impl Health {
 }
 
 impl Server {
-    /// Binds `config.listen`. `service` is the component's JID, if there is one.
+    /// `listener` is bound to `config.listen`, `service` the component's JID, if there is one.
     ///
     /// # Errors
-    /// The address cannot be bound.
-    pub async fn bind(
+    /// The listener has no address.
+    pub fn new(
+        listener: TcpListener,
         config: &Config,
         service: Option<&str>,
         health: Health,
         metrics: Metrics,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind(config.listen).await?;
         let address = listener.local_addr()?;
         info!(listen.addr = %address, "http listening");
         Ok(Self {

@@ -9,7 +9,7 @@ mod tests;
 
 use std::cell::Cell;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,6 +18,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use ring::rand::{SecureRandom, SystemRandom};
 use thiserror::Error;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
@@ -68,7 +69,7 @@ pub enum Error {
     #[error("http.listen = \"{address}\": {source}")]
     Http {
         /// The address.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// What the system said.
         source: io::Error,
     },
@@ -109,9 +110,20 @@ pub fn run(config: Config) -> Result<(), Error> {
 }
 
 async fn serve(config: Config) -> Result<(), Error> {
+    // First, since TURN must know all listeners: none is to be reached through a relay.
+    let listener = TcpListener::bind(config.http.listen)
+        .await
+        .map_err(|source| Error::Http {
+            address: config.http.listen,
+            source,
+        })?;
     let turn = match &config.turn {
         None => None,
-        Some(turn) => Some(Turn::start(turn, &config.state_dir)?),
+        Some(turn) => Some(Turn::start(
+            turn,
+            &config.state_dir,
+            listener.local_addr()?,
+        )?),
     };
     let signals = Signals::new(turn.as_ref().map(|turn| &turn.service))?;
     let mut metrics = Metrics {
@@ -146,12 +158,7 @@ async fn serve(config: Config) -> Result<(), Error> {
     }
     let health = Health::new(component.as_ref().map(|(_, link, ..)| link.status()));
     let service = component.as_ref().map(|(jid, ..)| jid.as_str());
-    let server = http::Server::bind(&config.http, service, health.clone(), metrics)
-        .await
-        .map_err(|source| Error::Http {
-            address: config.http.listen,
-            source,
-        })?;
+    let server = http::Server::new(listener, &config.http, service, health.clone(), metrics)?;
     let (stop, mut stopped) = watch::channel(());
     let http = tokio::spawn(server.serve(async move {
         // Ends when the sender is dropped.
@@ -261,10 +268,14 @@ struct Turn {
 }
 
 impl Turn {
-    fn start(config: &crate::turn::Config, state_dir: &Path) -> Result<Self, Error> {
+    fn start(
+        config: &crate::turn::Config,
+        state_dir: &Path,
+        http: SocketAddr,
+    ) -> Result<Self, Error> {
         let secrets = turn_secrets(config, state_dir)?;
         let secret = secrets.current.clone();
-        let service = turn::start(config, secrets)?;
+        let service = turn::start(config, secrets, &[http])?;
         for listen in service.listening() {
             info!(listen.addr = %listen, "turn listening");
         }

@@ -42,12 +42,13 @@ use crate::{
     turn::{Config, Counters, Listen, Problem, Server, Shared, Site, Transport},
 };
 
-/// Binds the listeners and starts serving.
+/// Binds the listeners and starts serving. `beside` is where else this process listens, which is no
+/// peer either, whatever the configuration lifts.
 ///
 /// # Errors
 ///
 /// Says which key of `[turn]` keeps it from starting.
-pub fn start(config: &Config, secrets: Secrets) -> Result<Service, Error> {
+pub fn start(config: &Config, secrets: Secrets, beside: &[SocketAddr]) -> Result<Service, Error> {
     if let Some(problem) = config.problems().into_iter().next() {
         return Err(Error::Config(problem));
     }
@@ -84,7 +85,9 @@ pub fn start(config: &Config, secrets: Secrets) -> Result<Service, Error> {
         });
     }
     let site = Site {
-        listening: listening.iter().map(|it| it.address).collect(),
+        listening: (listening.iter().map(|it| it.address))
+            .chain(beside.iter().copied())
+            .collect(),
         own: addresses::own(),
     };
     let shared = Shared::new(config, count, Instant::now(), rand::rng().random());
