@@ -118,7 +118,7 @@ fn user_names_that_nobody_minted_are_refused() {
 }
 
 #[test]
-fn they_end_at_their_second_but_not_for_an_allocation_made_before() {
+fn they_end_at_their_second_for_everything() {
     let mut world = World::new("");
     let short = mint(&Secret::new(SECRET), "juliet", UNIX + 100);
     let mut client = Client::with("198.51.100.1:1000", short.clone());
@@ -126,14 +126,24 @@ fn they_end_at_their_second_but_not_for_an_allocation_made_before() {
     world.advance(99);
     let mut late = Client::with("198.51.100.1:1001", short.clone());
     assert_eq!(late.allocate(&mut world, &[]).error(), None);
-    world.advance(1);
-    assert_eq!(client.refresh(&mut world, 600).error(), None);
     assert_eq!(client.permit(&mut world, &["198.51.100.9:1"]).error(), None);
+    world.advance(1);
     let mut later = Client::with("198.51.100.1:1002", short);
     assert_eq!(later.allocate(&mut world, &[]).error(), Some(401));
-    assert_eq!(client.refresh(&mut world, 0).error(), None);
-    assert_eq!(client.allocate(&mut world, &[]).error(), Some(401));
-    assert_eq!(world.server.counters().auth.expired, 2);
+    let peer = "198.51.100.9:1";
+    let refused = [
+        client.refresh(&mut world, 600),
+        client.permit(&mut world, &[peer]),
+        client.bind(&mut world, 0x4000, peer),
+        client.refresh(&mut world, 0),
+    ];
+    assert_eq!(refused.map(|reply| reply.error()), [Some(401); 4]);
+    assert_eq!(world.server.counters().auth.expired, 5);
+    // What was allowed before lasts as long as it was said to.
+    assert_eq!(client.send(&mut world, peer, b"x").len(), 1);
+    world.advance(600);
+    assert_eq!(client.send(&mut world, peer, b"x"), []);
+    assert_eq!(world.server.counters().allocations, 0);
 }
 
 #[test]

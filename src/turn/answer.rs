@@ -33,11 +33,8 @@ impl Server {
             });
         }
         self.expire(now);
-        let holder = self.table.find(five_tuple);
-        let holder = holder.and_then(|index| self.table.at(index));
-        let holder = holder.map(|allocation| &*allocation.username);
         let unix = self.unix(now);
-        let identity = self.auth.authenticate(now, unix, client, message, holder);
+        let identity = self.auth.authenticate(now, unix, client, message);
         let identity = match identity {
             Ok(identity) => identity,
             Err(failure) => {

@@ -105,15 +105,12 @@ impl Authenticator {
     }
 
     /// The checks of RFC 8489 §9.2.4, in its order.
-    ///
-    /// `holder` is the user name of the allocation that the request is about: its time may be over.
     pub(super) fn authenticate<'a>(
         &self,
         now: Instant,
         unix: u64,
         client: SocketAddr,
         message: &Message<'a>,
-        holder: Option<&str>,
     ) -> Result<Identity<'a>, Failure> {
         if !message.has_integrity() {
             return Err(Failure::Challenged);
@@ -154,7 +151,6 @@ impl Authenticator {
         let user = Username::parse(text).map_err(|_| Failure::UnknownUser)?;
         let signer = signer.ok_or(Failure::WrongPassword)?;
         match user.check(unix) {
-            Err(Refusal::Expired) if holder == Some(text) => {}
             Err(Refusal::Expired) => return Err(Failure::Expired),
             Err(_) => return Err(Failure::UnknownUser),
             Ok(()) => {}
