@@ -164,6 +164,15 @@ fn replies_to_one_network_are_limited() {
 }
 
 #[test]
+fn bindings_take_nothing_from_challenges() {
+    let mut world = World::new("replies_per_second = 10");
+    let from = |i| format!("198.51.100.1:{}", 1000 + i);
+    let allocate = plain(Method::ALLOCATE, &[Attribute::RequestedTransport(17)]);
+    assert_eq!(count(&mut world, &plain(Method::BINDING, &[]), from), 10);
+    assert_eq!(count(&mut world, &allocate, from), 10);
+}
+
+#[test]
 fn those_who_have_credentials_are_not_limited() {
     let mut world = World::new("replies_per_second = 2");
     let (mut client, _) = Client::allocated(&mut world, "198.51.100.1:1000", "juliet");

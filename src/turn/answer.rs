@@ -23,7 +23,7 @@ impl Server {
     ) -> Option<usize> {
         let client = five_tuple.client;
         if method == Method::BINDING {
-            if !self.shared.common().limiter.admits(now, client.ip()) {
+            if !self.shared.common().bindings.admits(now, client.ip()) {
                 self.counters.dropped.replies += 1;
                 return None;
             }
@@ -39,7 +39,7 @@ impl Server {
             Ok(identity) => identity,
             Err(failure) => {
                 failure.count(&mut self.counters.auth);
-                if !self.shared.common().limiter.admits(now, client.ip()) {
+                if !self.shared.common().challenges.admits(now, client.ip()) {
                     self.counters.dropped.replies += 1;
                     return None;
                 }

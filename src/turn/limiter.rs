@@ -74,7 +74,7 @@ fn mix(mut bits: u64) -> u64 {
 }
 
 /// How many rows the sketch has.
-pub(super) const ROWS: usize = 2;
+const ROWS: usize = 2;
 const WIDTH: usize = 16384;
 const WINDOW: Duration = Duration::from_secs(1);
 

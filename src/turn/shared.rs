@@ -13,7 +13,7 @@ use super::{
     Config, RelayId,
     allocate::Reservation,
     allocation::{Side, Sides},
-    limiter::{Limiter, ROWS},
+    limiter::Limiter,
     ports::Ports,
     quota::Quotas,
 };
@@ -34,7 +34,10 @@ pub struct Shared {
 #[derive(Debug)]
 pub(super) struct Common {
     pub(super) quotas: Quotas,
-    pub(super) limiter: Limiter,
+    /// Bindings and challenges have a budget each: those who only ask for their address, or say so
+    /// in the name of others, leave their network its way to credentials.
+    pub(super) bindings: Limiter,
+    pub(super) challenges: Limiter,
     /// Per family, if there is a relay address of it.
     pub(super) ports: Sides<Option<Ports>>,
     pub(super) reservations: HashMap<[u8; 8], Reservation>,
@@ -50,7 +53,7 @@ impl Shared {
         for told in config.relay_addresses() {
             *ports.at_mut(Side::of(told)) = Some(Ports::new(&config.relay_ports));
         }
-        let keys = rng.random::<[u64; ROWS]>();
+        let mut limiter = || Limiter::new(now, config.replies_per_second, rng.random());
         Self {
             common: Mutex::new(Common {
                 quotas: Quotas::new(
@@ -58,7 +61,8 @@ impl Shared {
                     config.address_allocations,
                     config.person_bandwidth,
                 ),
-                limiter: Limiter::new(now, config.replies_per_second, keys),
+                bindings: limiter(),
+                challenges: limiter(),
                 ports,
                 reservations: HashMap::new(),
                 reservation_ends: VecDeque::new(),
