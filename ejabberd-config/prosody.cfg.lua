@@ -43,7 +43,10 @@ privileged_entities = {
 VirtualHost "@HOST@"
   http_host = "@LISTEN@" -- the name browsers use for the WebSocket
   -- Here and not above: else the component's own host would delegate what is sent to Campana itself.
-  delegations = { ["urn:xmpp:extdisco:2"] = { jid = "call.@HOST@" } }
+  delegations = {
+    ["urn:xmpp:extdisco:2"] = { jid = "call.@HOST@" };
+    ["urn:xmpp:extdisco:1"] = { jid = "call.@HOST@" }; -- for older clients
+  }
 
 -- Guests log in without an account and are gone with their connection.
 VirtualHost "guest.@HOST@"

@@ -1,6 +1,6 @@
 //! Stanzas as such: their errors (RFC 6120 §8.3) and how replies are written.
 
-use crate::xml::{Element, NS_COMPONENT, NS_STANZA_ERROR, Writer};
+use crate::xml::{Element, NS_COMPONENT, NS_STANZA_ERROR, Writer, escape_attribute};
 
 /// A stanza error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,6 +133,47 @@ pub fn open(name: &str, kind: Option<&str>, from: &str, to: &str, id: Option<&st
     writer.open(name, NS_COMPONENT).opt_attr("type", kind);
     writer.attr("from", from).attr("to", to).opt_attr("id", id);
     writer
+}
+
+/// One stanza for many receivers.
+#[derive(Clone, Debug)]
+pub struct Circular {
+    /// Up to where `to` belongs.
+    head: String,
+    tail: String,
+}
+
+impl Circular {
+    /// A stanza on a component's stream, with what `write` writes in it.
+    #[must_use]
+    pub fn new(
+        name: &str,
+        kind: Option<&str>,
+        from: &str,
+        write: impl FnOnce(&mut Writer),
+    ) -> Self {
+        let mut writer = Writer::new(NS_COMPONENT);
+        writer.open(name, NS_COMPONENT).opt_attr("type", kind);
+        writer.attr("from", from);
+        let at = writer.len();
+        write(&mut writer);
+        let mut head = writer.finish();
+        let tail = head.split_off(at);
+        Self { head, tail }
+    }
+
+    /// It, for this receiver.
+    #[must_use]
+    pub fn to(&self, to: &str) -> String {
+        let bytes = self.head.len() + self.tail.len() + to.len() + 16;
+        let mut out = String::with_capacity(bytes);
+        out.push_str(&self.head);
+        out.push_str(" to='");
+        escape_attribute(&mut out, to);
+        out.push('\'');
+        out.push_str(&self.tail);
+        out
+    }
 }
 
 /// The empty result of an IQ.

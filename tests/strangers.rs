@@ -228,6 +228,15 @@ fn questions() -> Vec<String> {
             "<presence {from}><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='n' ver='other'/></presence>"
         ),
         format!("<presence type='error' {from}/>"),
+        format!(
+            "<presence {from}><x xmlns='vcard-temp:x:update'><photo>01b87fcd030b72895ff8e88db57ec525450f000d</photo></x></presence>"
+        ),
+        format!(
+            "<presence type='subscribe' {from}><nick xmlns='http://jabber.org/protocol/nick'>Mallory</nick></presence>"
+        ),
+        format!(
+            "<message type='headline' from='{ASKER_BARE}' to='{ADDRESS}'><event xmlns='http://jabber.org/protocol/pubsub#event'><items node='urn:xmpp:avatar:metadata'/></event></message>"
+        ),
         format!("<message type='chat' id='q1' {from}><body>there?</body></message>"),
         format!(
             "<message type='chat' id='q1' {from}><request xmlns='urn:xmpp:receipts'/></message>"
@@ -260,6 +269,10 @@ fn questions() -> Vec<String> {
         "<features xmlns='urn:x-campana:sdp:0'/>",
         "<services xmlns='urn:xmpp:extdisco:2'/>",
         "<services xmlns='urn:xmpp:extdisco:1'/>",
+        "<credentials xmlns='urn:xmpp:extdisco:2'><service type='turn' host='example.org'/></credentials>",
+        "<credentials xmlns='urn:xmpp:extdisco:1'><service type='turn' host='example.org'/></credentials>",
+        "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:avatar:data'><item id='x'/></items></pubsub>",
+        "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:vcard4'/></pubsub>",
         "<vCard xmlns='vcard-temp'/>",
         "<query xmlns='jabber:iq:version'/>",
         "<query xmlns='jabber:iq:last'/>",

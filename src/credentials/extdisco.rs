@@ -74,7 +74,7 @@ impl Query {
     /// Reads the payload of an IQ; `None` if it asks for something else.
     #[must_use]
     pub fn read(payload: Element<'_>) -> Option<Self> {
-        let ns = [NS, NS_OLD].into_iter().find(|ns| *ns == payload.ns())?;
+        let ns = NAMESPACES.into_iter().find(|ns| *ns == payload.ns())?;
         let attr = |element: Element<'_>, name| element.attr(name).map(str::to_owned);
         match payload.name() {
             "services" => Some(Self {
@@ -227,6 +227,8 @@ pub(crate) fn host_and_port(authority: &str) -> Option<(&str, Option<&str>)> {
 pub const NS: &str = "urn:xmpp:extdisco:2";
 /// The namespace before version 0.7 of the XEP, which older clients ask with.
 const NS_OLD: &str = "urn:xmpp:extdisco:1";
+/// Both.
+pub const NAMESPACES: [&str; 2] = [NS, NS_OLD];
 
 #[cfg(test)]
 mod tests {

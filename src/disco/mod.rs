@@ -11,7 +11,7 @@ mod profile;
 
 pub use cache::{Abilities, Cache};
 pub use caps::{Caps, Scheme};
-pub use profile::{Profile, write_call_features};
+pub use profile::{ClientType, Profile, write_call_features};
 
 /// XEP-0030 §3.
 pub const NS_INFO: &str = "http://jabber.org/protocol/disco#info";

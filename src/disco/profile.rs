@@ -3,6 +3,25 @@ use super::{NS_INFO, NS_ITEMS};
 use crate::web::{self, Media};
 use crate::xml::{Document, Limits, Writer};
 
+/// What kind of client a person is called at, by its name in the registry of disco identities.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientType {
+    /// An IM client.
+    Phone,
+    /// A browser app, or nothing yet.
+    #[default]
+    Web,
+}
+
+impl ClientType {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Phone => "phone",
+            Self::Web => "web",
+        }
+    }
+}
+
 /// What one kind of our addresses answers to disco#info.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
@@ -19,23 +38,24 @@ impl Profile {
     pub fn service(ice: bool) -> Self {
         let mut features = vec![NS_INFO, NS_ITEMS, NS_PING, NS_COMMANDS, web::NS];
         if ice {
-            features.push(NS_EXTDISCO);
+            features.extend([NS_EXTDISCO, NS_EXTDISCO_OLD]);
         }
         Self::new("gateway", "xmpp", features)
     }
 
-    /// The gateway address of a person who can take these media.
+    /// The gateway address of a person who can take these media, at such a client.
     ///
     /// `urn:ietf:rfc:3264` is left out on purpose: clients that see it stop to trickle.
     #[must_use]
-    pub fn person(media: Media) -> Self {
-        let mut features = vec![NS_INFO, NS_PING, web::NS, NS_CAPS, NS_ECAPS2];
+    pub fn person(media: Media, client: ClientType) -> Self {
+        let mut features = vec![NS_INFO, NS_PING, web::NS, NS_CAPS, NS_ECAPS2, NS_VCARD];
+        features.extend(NOTIFIED);
         if !media.is_empty() {
             features.extend(CALL_FEATURES);
             features.extend(media.audio.then_some(NS_RTP_AUDIO));
             features.extend(media.video.then_some(NS_RTP_VIDEO));
         }
-        Self::new("client", "web", features)
+        Self::new("client", client.name(), features)
     }
 
     /// Writes the children of the `<query/>` of a disco#info result.
@@ -112,8 +132,17 @@ const CAPS_NODE: &str = "urn:x-campana:caps";
 const NS_PING: &str = "urn:xmpp:ping";
 /// XEP-0050 §2.
 const NS_COMMANDS: &str = "http://jabber.org/protocol/commands";
-/// XEP-0215.
+/// XEP-0215, and its first namespace.
 const NS_EXTDISCO: &str = "urn:xmpp:extdisco:2";
+const NS_EXTDISCO_OLD: &str = "urn:xmpp:extdisco:1";
+/// XEP-0054 §4.
+const NS_VCARD: &str = "vcard-temp";
+/// XEP-0163 §4.2: what servers are to tell a person's gateway address of her contacts, which is passed
+/// on to her.
+const NOTIFIED: [&str; 2] = [
+    "urn:xmpp:avatar:metadata+notify",
+    "http://jabber.org/protocol/nick+notify",
+];
 /// XEP-0167 §11.
 const NS_RTP_AUDIO: &str = "urn:xmpp:jingle:apps:rtp:audio";
 const NS_RTP_VIDEO: &str = "urn:xmpp:jingle:apps:rtp:video";
@@ -137,7 +166,8 @@ mod tests {
 
     #[test]
     fn caps_differ_by_media_and_name_their_own_answer() {
-        let (audio, both) = (Profile::person(Media::AUDIO), Profile::person(Media::BOTH));
+        let person = |media| Profile::person(media, ClientType::Web);
+        let (audio, both) = (person(Media::AUDIO), person(Media::BOTH));
         assert_ne!(audio.caps, both.caps);
         assert_eq!(audio.caps.len(), 2);
         for (own, other) in audio.caps.iter().zip(&both.caps) {
@@ -150,7 +180,7 @@ mod tests {
     #[test]
     fn a_person_who_can_take_nothing_is_not_callable() {
         let mut writer = Writer::new(NS_INFO);
-        Profile::person(Media::default()).write_info(&mut writer);
+        Profile::person(Media::default(), ClientType::Web).write_info(&mut writer);
         assert!(!writer.finish().contains("jingle"));
     }
 }

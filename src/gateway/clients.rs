@@ -8,7 +8,7 @@ use super::outbox::{Outbox, Purpose};
 use super::records::{Change, Key, Record};
 use super::software::Software;
 use crate::call::{Devices, Directory};
-use crate::disco::{self, Abilities, Cache, Caps};
+use crate::disco::{self, Abilities, Cache, Caps, ClientType};
 use crate::mapping::Dialect;
 use crate::presence::{Client, Registry, Show};
 use crate::web::{Media, PeerDevice};
@@ -23,6 +23,7 @@ pub(super) struct Clients {
     cache: Cache,
     /// Of clients whose caps could not be verified, with those caps.
     own: HashMap<FullJid, (Arc<Caps>, Abilities)>,
+    most_own: usize,
     /// Caps that somebody was asked about, and others who have them.
     asking: HashMap<Arc<Caps>, BTreeSet<FullJid>>,
     /// Each caps of those that are there, once.
@@ -36,13 +37,14 @@ pub(super) struct Clients {
 impl Clients {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
-            registry: Registry::new(limits.devices_per_person),
+            registry: Registry::new(limits.presence()),
             echo: None,
             cache: Cache::new(limits.caps),
             own: HashMap::new(),
             asking: HashMap::new(),
             shared: HashSet::new(),
             sweep_at: MIN_SWEEP,
+            most_own: limits.caps,
             software: Software::default(),
         }
     }
@@ -62,8 +64,8 @@ impl Clients {
     ) {
         let caps = client.caps.take().map(|caps| self.share(caps));
         client.caps.clone_from(&caps);
-        if !self.registry.available(jid, client) {
-            out.limit("devices_per_person");
+        if let Err(limit) = self.registry.available(jid, client) {
+            out.limit(limit);
             return;
         }
         let Some(caps) = caps else { return };
@@ -110,7 +112,7 @@ impl Clients {
                 known.extend(waiting.iter().map(|jid| jid.to_bare()));
                 return (known, changes);
             }
-            if self.own.len() < MAX_OWN {
+            if self.own.len() < self.most_own {
                 let own = (Arc::clone(caps), abilities);
                 self.own.insert(jid.clone(), own);
             }
@@ -143,48 +145,68 @@ impl Clients {
 
     /// The media that a person can take on any of her devices.
     pub(super) fn media(&self, person: &BareJid) -> Media {
-        let reach = self.registry.reach(person);
-        reach
-            .clients
-            .iter()
-            .filter(|(_, client)| client.priority >= 0)
-            .filter_map(|(jid, client)| self.abilities(jid, client))
-            .fold(reach.web_media(), |all, abilities| {
-                all.union(abilities.media)
-            })
+        let pages = self.registry.pages(person).map(|(_, device)| device.media);
+        let clients = self.able(person).map(|(_, able)| able.media);
+        pages.chain(clients).fold(Media::default(), Media::union)
+    }
+
+    /// What kind of client a person takes calls at: any app goes before other clients, since what it
+    /// takes is known best.
+    pub(super) fn client_type(&self, person: &BareJid) -> ClientType {
+        let pages = &mut self.registry.pages(person);
+        let takes_none = pages.all(|(_, page)| page.media.is_empty());
+        if takes_none && self.able(person).any(|(_, able)| !able.media.is_empty()) {
+            ClientType::Phone
+        } else {
+            ClientType::Web
+        }
     }
 
     /// How willing to talk a person is on the most willing of her devices; none where she has none.
     pub(super) fn show(&self, person: &BareJid) -> Option<Show> {
-        let reach = self.registry.reach(person);
-        let clients = reach.clients.iter().map(|(_, client)| client.show);
+        let clients = self.registry.clients(person).map(|(_, client)| client.show);
         // A page of which no other presence is known has said nothing of it.
-        let is_client = |page: &FullJid| reach.clients.iter().any(|(jid, _)| jid == page);
-        let pages = reach.web.iter().filter(|(page, _)| !is_client(page));
+        let is_client = |page: &str| self.registry.clients(person).any(|(of, _)| of == page);
+        let pages = self
+            .registry
+            .pages(person)
+            .filter(|(page, _)| !is_client(page));
         clients.chain(pages.map(|_| Show::Available)).min()
     }
 
     /// A person's devices that take calls.
     pub(super) fn peer_devices(&self, person: &BareJid) -> Vec<PeerDevice> {
-        let reach = self.registry.reach(person);
-        let is_page = |jid: &FullJid| reach.web.iter().any(|(page, _)| page == jid);
-        let clients = reach
-            .clients
-            .iter()
-            .filter(|(jid, client)| client.priority >= 0 && !is_page(jid))
-            .filter_map(|(jid, client)| self.abilities(jid, client))
-            .filter(|abilities| !abilities.media.is_empty())
-            .map(|abilities| PeerDevice {
-                media: abilities.media,
+        let is_page = |resource: &str| self.registry.pages(person).any(|(of, _)| of == resource);
+        let clients = self
+            .able(person)
+            .filter(|(resource, able)| !able.media.is_empty() && !is_page(resource))
+            .map(|(_, able)| PeerDevice {
+                media: able.media,
                 is_web: false,
-                own: abilities.message_initiation,
+                own: able.message_initiation,
             });
-        let pages = reach.web.iter().map(|(_, device)| PeerDevice {
+        let pages = self.registry.pages(person).map(|(_, device)| PeerDevice {
             media: device.media,
             is_web: true,
             own: device.carry,
         });
         pages.chain(clients).collect()
+    }
+
+    /// The clients of a person that may be sent something, and what each can do.
+    fn able(&self, person: &BareJid) -> impl Iterator<Item = (&str, &Abilities)> {
+        let clients = self.registry.clients(person);
+        // RFC 6121 §8.5.2: one with a negative priority is not.
+        let clients = clients.filter(|(_, client)| client.priority >= 0);
+        clients.filter_map(move |(resource, client)| {
+            let known = client.caps.as_ref().and_then(|caps| self.cache.get(caps));
+            let known = known.or_else(|| {
+                let is_asked = client.caps.is_some() && !self.own.is_empty();
+                let jid = is_asked.then(|| person.with_resource_str(resource).ok())??;
+                self.abilities(&jid, client)
+            });
+            Some((resource, known?))
+        })
     }
 
     /// What a client takes, and what it is called.
@@ -263,5 +285,3 @@ impl Directory for Clients {
 
 /// Caps that are not looked through for unused ones.
 const MIN_SWEEP: usize = 1_000;
-/// Clients whose abilities are remembered one by one.
-const MAX_OWN: usize = 10_000;

@@ -132,7 +132,7 @@ impl Gateway {
             let person = person.clone();
             self.keep(Change::Keep(Record::Opened { person }));
         } else if !self.access.has_opened(person) {
-            return Err(StanzaError::new(ErrorKind::Wait, "resource-constraint"));
+            return Err(StanzaError::new(ErrorKind::Wait, "resource-constraint").because("opened"));
         }
         Ok(Reply::Done("Everybody may call you now.".to_owned()))
     }

@@ -45,6 +45,18 @@ pub struct Limits {
     pub candidates: usize,
     /// Devices of one person.
     pub devices_per_person: usize,
+    /// People of whom something is known.
+    pub people: usize,
+    /// People who may see one person through the gateway.
+    pub watchers_per_person: usize,
+    /// Rosters held at once, where servers let us read them.
+    pub rosters: usize,
+    /// Lists of the blocked held at once, where servers let us read them.
+    pub blocklists: usize,
+    /// People who have opened themselves to everybody.
+    pub opened: usize,
+    /// Stanzas that wait for a roster or a list of the blocked.
+    pub parked_stanzas: usize,
     /// Requests of ours that wait for a reply.
     pub pending_iqs: usize,
     /// Stanzas that wait for the link.
@@ -62,6 +74,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         let (xml, call) = (xml::Limits::default(), call::Limits::default());
+        let people = presence::Limits::default();
         Self {
             stanza_bytes: xml.stanza_bytes,
             xml_depth: xml.depth,
@@ -70,7 +83,13 @@ impl Default for Limits {
             calls: call.calls,
             attempts_per_minute: call.attempts_per_minute,
             candidates: call.candidates,
-            devices_per_person: 16,
+            devices_per_person: people.devices_per_person,
+            people: people.people,
+            watchers_per_person: people.watchers_per_person,
+            rosters: people.rosters,
+            blocklists: people.blocklists,
+            opened: people.opened,
+            parked_stanzas: 5_000,
             pending_iqs: 100_000,
             queued_stanzas: 100_000,
             caps: 10_000,
@@ -89,6 +108,19 @@ impl Limits {
             stanza_bytes: self.stanza_bytes,
             depth: self.xml_depth,
             attributes: self.xml_attributes,
+        }
+    }
+
+    /// The bounds of what is remembered of people.
+    #[must_use]
+    pub fn presence(&self) -> presence::Limits {
+        presence::Limits {
+            people: self.people,
+            watchers_per_person: self.watchers_per_person,
+            devices_per_person: self.devices_per_person,
+            rosters: self.rosters,
+            blocklists: self.blocklists,
+            opened: self.opened,
         }
     }
 

@@ -98,12 +98,16 @@ const CONDITIONS: [&str; 22] = [
     "unexpected-request",
 ];
 /// The keys of `[limits]`, but for those that bound calls.
-const LIMITS: [&str; 7] = [
+const LIMITS: [&str; 11] = [
     "stanza_bytes",
     "xml_depth",
     "xml_attributes",
     "candidates",
     "devices_per_person",
+    "people",
+    "watchers_per_person",
+    "opened",
+    "parked_stanzas",
     "pending_iqs",
     "queued_stanzas",
 ];

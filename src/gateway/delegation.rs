@@ -72,10 +72,12 @@ pub(super) fn is_disco_node(node: &str) -> bool {
 pub(super) fn write_features(node: &str, ice: bool, writer: &mut Writer) {
     writer.open("query", disco::NS_INFO).attr("node", node);
     // Of the server itself, not of the bare JIDs of its people.
-    if ice && node.ends_with(&format!("::{}", extdisco::NS)) {
+    let asked = node.rsplit_once("::").map(|(_, ns)| ns);
+    let served = extdisco::NAMESPACES.into_iter();
+    if let Some(ns) = served.filter(|_| ice).find(|ns| asked == Some(ns)) {
         writer
             .open("feature", disco::NS_INFO)
-            .attr("var", extdisco::NS)
+            .attr("var", ns)
             .close();
     }
     writer.close();

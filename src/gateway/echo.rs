@@ -28,7 +28,8 @@ impl Echo {
             media: Media::BOTH,
             ..Device::default()
         };
-        clients.registry.announce(&self.app, device);
+        // It is the first of all; a limit of none leaves it out.
+        let _ = clients.registry.announce(&self.app, device);
         clients.echo = Some(self.app.to_bare());
     }
 

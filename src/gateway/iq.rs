@@ -255,12 +255,19 @@ impl Gateway {
                 } else {
                     self.clients.media(person)
                 };
-                info_answer(inbound, payload, self.profiles.person(media))
+                let now = self
+                    .profiles
+                    .person(media, self.clients.client_type(person));
+                let then = payload
+                    .attr("node")
+                    .and_then(|node| self.profiles.answering(node));
+                info_answer(inbound, payload, then.unwrap_or(now))
             }
             (disco::NS_ITEMS, "query", false) => Answer::With(result_with(inbound, &|writer| {
                 writer.leaf("query", disco::NS_ITEMS, "");
             })),
             (NS_PING, "ping", false) => Answer::Done,
+            (_, "vCard" | "pubsub", false) => self.asked_of_herself(inbound, person, payload),
             _ => Answer::Error(StanzaError::service_unavailable()),
         }
     }
@@ -367,6 +374,7 @@ impl Gateway {
             }
             Purpose::Roster(person) => self.roster_known(now, &person, payload),
             Purpose::Blocks(person) => self.blocks_known(now, &person, payload),
+            Purpose::Herself(asked) => self.said_of_herself(&asked, payload, failure.as_ref()),
             Purpose::Device(jid) => {
                 if failure.is_some_and(|failure| is_gone(&failure)) {
                     self.device_silent(&jid);
@@ -411,6 +419,7 @@ impl Gateway {
             Purpose::Roster(person) => self.roster_known(now, &person, None),
             Purpose::Blocks(person) => self.blocks_known(now, &person, None),
             Purpose::Device(jid) => self.device_silent(&jid),
+            Purpose::Herself(asked) => self.said_of_herself(&asked, None, None),
             // Its server keeps the stream for a while; whether the device is gone shows later.
             Purpose::Peers(device) => self.watches.acknowledged(now, &device),
         }

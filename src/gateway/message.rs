@@ -21,6 +21,9 @@ impl Gateway {
             Named::Reserved => return,
         };
         let Some(message) = Message::of(root) else {
+            if kind != Some("error") {
+                self.tells_of_herself(inbound, person);
+            }
             // RFC 6121 §8.5.1: a chat with an address behind which nobody reads.
             let wants_answer = matches!(kind, None | Some("chat" | "normal"));
             if wants_answer && root.child("body", root.ns()).is_some() {

@@ -21,6 +21,7 @@ mod people;
 mod recent;
 mod records;
 mod software;
+mod vcard;
 mod waking;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -37,7 +38,7 @@ use self::recent::Recent;
 use self::waking::Waking;
 use crate::address::{Addresses, Named};
 use crate::call::{self, Calls, Journal};
-use crate::disco::Profile;
+use crate::disco::{ClientType, Profile};
 use crate::presence::{
     Access, Blocks, Decision, NS_BLOCKING, RosterEntry, Watches, roster_entries,
 };
@@ -151,23 +152,33 @@ struct Inbound<'a> {
 #[derive(Debug)]
 struct Profiles {
     service: Profile,
-    persons: Vec<(Media, Profile)>,
+    persons: Vec<(Media, ClientType, Profile)>,
 }
 
 impl Profiles {
     fn new(ice: bool) -> Self {
-        let persons = [Media::default(), Media::AUDIO, Media::VIDEO, Media::BOTH]
-            .map(|media| (media, Profile::person(media)));
+        let media = [Media::default(), Media::AUDIO, Media::VIDEO, Media::BOTH];
+        let each = media.map(|media| {
+            [ClientType::Phone, ClientType::Web]
+                .map(|client| (media, client, Profile::person(media, client)))
+        });
         Self {
             service: Profile::service(ice),
-            persons: persons.into(),
+            persons: each.into_iter().flatten().collect(),
         }
     }
 
-    /// Of the gateway address of a person who can take these media.
-    fn person(&self, media: Media) -> &Profile {
-        let found = self.persons.iter().find(|(of, _)| *of == media);
-        found.map_or(&self.service, |(_, profile)| profile)
+    /// Of the gateway address of a person who can take these media, at such a client.
+    fn person(&self, media: Media, client: ClientType) -> &Profile {
+        let is_it = |of: &&(Media, ClientType, Profile)| (of.0, of.1) == (media, client);
+        let found = self.persons.iter().find(is_it);
+        found.map_or(&self.service, |(_, _, profile)| profile)
+    }
+
+    /// What stood behind caps that a person's address had, a moment ago maybe.
+    fn answering(&self, node: &str) -> Option<&Profile> {
+        let mut profiles = self.persons.iter().map(|(_, _, profile)| profile);
+        profiles.find(|profile| profile.answers(node))
     }
 }
 
@@ -200,7 +211,7 @@ impl Gateway {
             calls,
             clients,
             echo,
-            access: Access::new(config.access.clone()),
+            access: Access::new(config.access.clone(), config.limits.presence()),
             outbox: Outbox::new(
                 config.service.to_string(),
                 now,
@@ -215,7 +226,7 @@ impl Gateway {
             recently_carried: Recent::default(),
             rosters: HashSet::new(),
             blocklists: HashSet::new(),
-            blocks: Blocks::default(),
+            blocks: Blocks::new(config.limits.blocklists, config.access.roster_age()),
             parked: HashMap::new(),
             at_hand: None,
             watches: Watches::default(),
@@ -524,8 +535,7 @@ impl Gateway {
         let waits = |parked: &Vec<Document>| parked.iter().any(|d| is_from(d, &inbound.from));
         if self.parked.get(person).is_some_and(waits) {
             // Behind one that waits: stanzas keep their order.
-            self.park(person, inbound.document);
-            return None;
+            return self.park(person, inbound.document);
         }
         let asker = inbound.from.to_bare();
         let has_list = self.blocklists.contains(person.domain().as_str()) && asker != *person;
@@ -538,8 +548,7 @@ impl Gateway {
                     if !self.parked.contains_key(person) && !self.ask_blocks(person) {
                         return Some(false);
                     }
-                    self.park(person, inbound.document);
-                    return None;
+                    return self.park(person, inbound.document);
                 }
             }
         }
@@ -552,8 +561,7 @@ impl Gateway {
                 if !self.parked.contains_key(person) && !self.ask_roster(person) {
                     return Some(false);
                 }
-                self.park(person, inbound.document);
-                None
+                self.park(person, inbound.document)
             }
         }
     }
@@ -567,11 +575,16 @@ impl Gateway {
             })
     }
 
-    fn park(&mut self, person: &BareJid, stanza: &Document) {
+    /// Keeps a stanza until more is known of `person`; refuses it where too many wait.
+    fn park(&mut self, person: &BareJid, stanza: &Document) -> Option<bool> {
         let all: usize = self.parked.values().map(Vec::len).sum();
         let parked = self.parked.entry(person.clone()).or_default();
-        if parked.len() < MAX_PARKED_FOR_ONE && all < MAX_PARKED {
+        if parked.len() < MAX_PARKED_FOR_ONE && all < self.config.limits.parked_stanzas {
             parked.push(stanza.clone());
+            None
+        } else {
+            self.counters.limit("parked_stanzas");
+            Some(false)
         }
     }
 
@@ -637,6 +650,5 @@ fn is_from(stanza: &Document, from: &Jid) -> bool {
 const NS_ROSTER: &str = "jabber:iq:roster";
 /// TURN user names remembered of one app.
 const MAX_ISSUED: usize = 4;
-/// Stanzas that wait for the roster of one person, and of all.
+/// Stanzas that wait for the roster of one person.
 const MAX_PARKED_FOR_ONE: usize = 100;
-const MAX_PARKED: usize = 5_000;

@@ -8,6 +8,7 @@ use rand::{RngExt, SeedableRng};
 use tracing::warn;
 
 use super::Counters;
+use super::vcard::Asked;
 use crate::call::{CallId, Carrier, Journal, Request, Sink};
 use crate::disco::Caps;
 use crate::stanza;
@@ -49,6 +50,8 @@ pub(super) enum Purpose {
     Software(FullJid, Option<FullJid>),
     /// Whom a person has blocked.
     Blocks(BareJid),
+    /// What a person says of herself, that somebody asks for.
+    Herself(Box<Asked>),
     /// Whether a browser app is still there.
     Device(FullJid),
     /// News of those whom an app may call.

@@ -71,10 +71,7 @@ impl Gateway {
             return false;
         }
         let asked = self.parked.contains_key(asker) || self.ask_roster(asker);
-        if asked {
-            self.park(asker, inbound.document);
-        }
-        asked
+        asked && self.park(asker, inbound.document).is_none()
     }
 
     /// Everybody of whom it is known that `asker` may know them.

@@ -7,8 +7,9 @@ use jid::{BareJid, FullJid, Jid};
 use super::records::{Change, Key};
 use super::{Gateway, Inbound};
 use crate::address::Named;
-use crate::presence::{Client, Show};
-use crate::stanza::{self, ErrorKind, StanzaError};
+use crate::disco::ClientType;
+use crate::presence::{Client, Photo, Show};
+use crate::stanza::{self, Circular, ErrorKind, StanzaError};
 use crate::web::{Device, Media};
 use crate::xml::{Element, NS_COMPONENT};
 
@@ -18,6 +19,8 @@ pub(super) struct Callable {
     /// Nothing means unavailable.
     media: Media,
     show: Show,
+    client: ClientType,
+    photo: Photo,
 }
 
 impl Gateway {
@@ -43,20 +46,22 @@ impl Gateway {
                     "subscribed",
                     &self.config.service.to_string(),
                     &inbound.from.to_bare(),
+                    None,
                 );
             }
             (Some("subscribe"), Named::Person(person)) => self.subscribe(now, inbound, person),
             (Some("subscribed"), Named::Person(watcher)) => {
                 let person = inbound.from.to_bare();
                 self.add_watcher(&person, watcher);
-                self.answer_subscription("subscribed", &person, watcher);
+                let nick = root.child("nick", NS_NICK);
+                self.answer_subscription("subscribed", &person, watcher, nick);
                 self.tell(&person, watcher.as_str());
                 self.sight_changed(watcher, &person);
             }
             (Some("unsubscribed"), Named::Person(watcher)) => {
                 let person = inbound.from.to_bare();
                 self.remove_watcher(&person, watcher);
-                self.answer_subscription("unsubscribed", &person, watcher);
+                self.answer_subscription("unsubscribed", &person, watcher, None);
                 self.sight_changed(watcher, &person);
             }
             (Some("unsubscribe"), Named::Person(person)) => {
@@ -74,10 +79,10 @@ impl Gateway {
     /// An app announced itself.
     pub(super) fn announced(&mut self, jid: &FullJid, device: Device) -> Result<(), StanzaError> {
         let before = self.clients.registry.device(jid);
-        if !self.clients.registry.announce(jid, device) {
-            self.counters.limit("devices_per_person");
+        if let Err(limit) = self.clients.registry.announce(jid, device) {
             return Err(StanzaError::new(ErrorKind::Wait, "resource-constraint")
-                .with_text("too many devices of one person"));
+                .because(limit)
+                .with_text("too many devices"));
         }
         self.is_new(jid);
         if before != Some(device) {
@@ -134,9 +139,11 @@ impl Gateway {
                 .insert(person.clone(), callable)
                 .unwrap_or_default()
         };
-        if before != callable {
+        if before != callable
+            && let Some(presence) = self.presence_of(person, callable)
+        {
             for watcher in self.clients.registry.watchers(person) {
-                self.tell(person, watcher.as_str());
+                self.outbox.send(presence.to(watcher.as_str()));
             }
         }
     }
@@ -149,14 +156,19 @@ impl Gateway {
         let device = root.children().find_map(Device::read);
         if let (Some(device), Named::Service) = (device, &inbound.named) {
             // There is no reply to a presence; an app that must know asks.
-            let _ = self.announced(&jid, device);
+            let refusal = self.announced(&jid, device).err();
+            if let Some(limit) = refusal.and_then(|error| error.cause) {
+                self.counters.limit(limit);
+            }
         } else {
             let service = self.config.service.to_string();
             self.clients
                 .available(&jid, Client::read(root), &service, &mut self.outbox);
+            let person = jid.to_bare();
+            self.clients.registry.pictured(&person, Photo::read(root));
             self.is_sure(&jid);
             self.calls.handle_available(&jid);
-            self.tell_watchers(&jid.to_bare());
+            self.tell_watchers(&person);
         }
     }
 
@@ -167,7 +179,7 @@ impl Gateway {
         match self.is_contact(now, inbound, person) {
             Some(true) => {
                 self.add_watcher(person, &watcher);
-                self.answer_subscription("subscribed", person, &watcher);
+                self.answer_subscription("subscribed", person, &watcher, None);
                 self.tell(person, watcher.as_str());
             }
             Some(false) => {
@@ -200,25 +212,30 @@ impl Gateway {
         person: &BareJid,
         nick: Option<Element<'_>>,
     ) {
-        let Some(own) = self.addresses.of(asker) else {
-            return;
-        };
-        let mut writer = stanza::open("presence", Some(kind), &own, person.as_str(), None);
+        if let Some(own) = self.addresses.of(asker) {
+            self.send_presence(kind, &own, person, nick);
+        }
+    }
+
+    /// Sends to `watcher` what `person` says of his subscription, from her gateway address.
+    fn answer_subscription(
+        &mut self,
+        kind: &str,
+        person: &BareJid,
+        watcher: &BareJid,
+        nick: Option<Element<'_>>,
+    ) {
+        if let Some(own) = self.addresses.of(person) {
+            self.send_presence(kind, &own, watcher, nick);
+        }
+    }
+
+    fn send_presence(&mut self, kind: &str, from: &str, to: &BareJid, nick: Option<Element<'_>>) {
+        let mut writer = stanza::open("presence", Some(kind), from, to.as_str(), None);
         if let Some(nick) = nick {
             writer.leaf("nick", NS_NICK, nick.text());
         }
         self.send(writer.finish());
-    }
-
-    /// Sends to `watcher` what `person` says of his subscription, from her gateway address.
-    fn answer_subscription(&mut self, kind: &str, person: &BareJid, watcher: &BareJid) {
-        if let Some(own) = self.addresses.of(person) {
-            self.send_presence(kind, &own, watcher);
-        }
-    }
-
-    fn send_presence(&mut self, kind: &str, from: &str, to: &BareJid) {
-        self.send(stanza::open("presence", Some(kind), from, to.as_str(), None).finish());
     }
 
     fn callable(&self, person: &BareJid) -> Callable {
@@ -229,27 +246,40 @@ impl Gateway {
         Callable {
             media,
             show: self.clients.show(person).unwrap_or_default(),
+            client: self.clients.client_type(person),
+            photo: self.clients.registry.photo(person),
         }
     }
 
     /// Sends the presence of a person's gateway address.
     fn tell(&mut self, person: &BareJid, to: &str) {
-        let Some(own) = self.addresses.of(person) else {
-            return;
-        };
-        let callable = self.callable(person);
+        if let Some(presence) = self.presence_of(person, self.callable(person)) {
+            self.send(presence.to(to));
+        }
+    }
+
+    /// The presence of a person's gateway address.
+    fn presence_of(&self, person: &BareJid, callable: Callable) -> Option<Circular> {
         // Clients call a resource, so there is one.
-        let own = format!("{own}/{RESOURCE}");
-        let available = !callable.media.is_empty();
+        let own = format!("{}/{RESOURCE}", self.addresses.of(person)?);
+        let Callable {
+            media,
+            show,
+            client,
+            photo,
+        } = callable;
+        let available = !media.is_empty();
         let kind = (!available).then_some("unavailable");
-        let mut writer = stanza::open("presence", kind, &own, to, None);
-        if available {
-            if let Some(show) = callable.show.text() {
+        Some(Circular::new("presence", kind, &own, |writer| {
+            if !available {
+                return;
+            }
+            if let Some(show) = show.text() {
                 writer.leaf("show", NS_COMPONENT, show);
             }
-            self.profiles.person(callable.media).write_caps(&mut writer);
-        }
-        self.send(writer.finish());
+            self.profiles.person(media, client).write_caps(writer);
+            photo.write(writer);
+        }))
     }
 }
 

@@ -36,7 +36,8 @@ impl Gateway {
         for record in records {
             match record {
                 Record::Subscription { person, watcher } => {
-                    self.clients.registry.watch(&person, &watcher);
+                    // With a lower limit than before the start, some are left out.
+                    let _ = self.clients.registry.watch(&person, &watcher);
                 }
                 Record::Device {
                     jid,
@@ -173,7 +174,11 @@ impl Gateway {
 
     /// `watcher` sees `person` from now on. True if that is new.
     pub(super) fn add_watcher(&mut self, person: &BareJid, watcher: &BareJid) -> bool {
-        let is_new = self.clients.registry.watch(person, watcher);
+        let watched = self.clients.registry.watch(person, watcher);
+        if let Err(limit) = watched {
+            self.counters.limit(limit);
+        }
+        let is_new = watched == Ok(true);
         if is_new {
             let (person, watcher) = (person.clone(), watcher.clone());
             self.keep(Change::Keep(Record::Subscription { person, watcher }));

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 use jid::{BareJid, Jid};
 use serde::Deserialize;
 
+use super::Limits;
 use crate::xml::Element;
 
 /// `[access]`: who may see and call whom.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The rule where no domain has one of its own.
@@ -16,11 +17,35 @@ pub struct Config {
     pub guests: Vec<BareJid>,
     /// Who may use the commands for admins (XEP-0133).
     pub admins: Vec<BareJid>,
+    /// Seconds for which a yes by a person's roster is good, and what was read of those whom she
+    /// has blocked.
+    pub roster_age: u64,
     /// Domains of anonymous hosts (XEP-0175): their people are guests, and reach only those whom
     /// everybody may call, and those who sent them their presence.
     pub guest_domains: Vec<String>,
     /// The rule for the people of one domain.
     pub domains: BTreeMap<String, Mode>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            mode: Mode::default(),
+            guests: Vec::new(),
+            admins: Vec::new(),
+            roster_age: 60,
+            guest_domains: Vec::new(),
+            domains: BTreeMap::new(),
+        }
+    }
+}
+
+impl Config {
+    /// For how long what was read of a person at her server is good.
+    #[must_use]
+    pub fn roster_age(&self) -> Duration {
+        Duration::from_secs(self.roster_age)
+    }
 }
 
 /// Who may call a person.
@@ -52,6 +77,7 @@ pub enum Decision {
 #[derive(Debug)]
 pub struct Access {
     config: Config,
+    limits: Limits,
     /// Those who have opened themselves to everybody.
     opened: HashSet<BareJid>,
     rosters: HashMap<BareJid, Roster>,
@@ -67,9 +93,10 @@ struct Roster {
 impl Access {
     /// Access by this configuration.
     #[must_use]
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: Config, limits: Limits) -> Self {
         Self {
             config,
+            limits,
             opened: HashSet::new(),
             rosters: HashMap::new(),
         }
@@ -118,7 +145,7 @@ impl Access {
 
     /// A person opens herself to everybody. False if she was, or too many are.
     pub fn open(&mut self, person: BareJid) -> bool {
-        self.opened.len() < MAX_OPENED && self.opened.insert(person)
+        self.opened.len() < self.limits.opened && self.opened.insert(person)
     }
 
     /// A person is no longer open to everybody by her own word. False if she was not.
@@ -151,7 +178,7 @@ impl Access {
         match self.rosters.get(person) {
             Some(roster) if roster.subscribers.contains(asker) => {
                 let age = now.saturating_duration_since(roster.read);
-                if age < ROSTER_AGE {
+                if age < self.config.roster_age() {
                     Decision::Allowed
                 } else {
                     Decision::AskRoster
@@ -167,10 +194,11 @@ impl Access {
     /// The person's roster, `<query xmlns='jabber:iq:roster'/>`, or that it cannot be read: then
     /// it counts as empty until it is asked for again.
     pub fn roster(&mut self, now: Instant, person: &BareJid, query: Option<Element<'_>>) {
-        if self.rosters.len() >= MAX_ROSTERS {
+        let (most, age) = (self.limits.rosters, self.config.roster_age());
+        if self.rosters.len() >= most {
             self.rosters
-                .retain(|_, roster| now.saturating_duration_since(roster.read) < ROSTER_AGE);
-            if self.rosters.len() >= MAX_ROSTERS {
+                .retain(|_, roster| now.saturating_duration_since(roster.read) < age);
+            if self.rosters.len() >= most {
                 self.rosters.clear();
             }
         }
@@ -207,17 +235,10 @@ pub fn roster_entries(query: Element<'_>) -> Vec<RosterEntry> {
         .collect()
 }
 
-/// How long a yes of a roster is good.
-const ROSTER_AGE: Duration = Duration::from_secs(60);
-/// People who have opened themselves to everybody.
-const MAX_OPENED: usize = 100_000;
-/// Rosters held at once.
-const MAX_ROSTERS: usize = 2_000;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xml::{Document, Limits};
+    use crate::xml::{self, Document};
 
     #[expect(clippy::disallowed_methods, reason = "any moment serves as the start")]
     fn start() -> Instant {
@@ -231,7 +252,7 @@ mod tests {
     #[test]
     fn contacts_are_those_to_whom_presence_is_sent() {
         let now = start();
-        let mut access = Access::new(Config::default());
+        let mut access = Access::new(Config::default(), Limits::default());
         let (romeo, juliet, paris) = (bare("romeo@a"), bare("juliet@b"), bare("paris@a"));
         assert_eq!(
             access.decide(now, &romeo, &juliet, false, false),
@@ -247,7 +268,7 @@ mod tests {
         );
         let xml = "<query xmlns='jabber:iq:roster'><item jid='romeo@a' subscription='from'/>\
             <item jid='paris@a' subscription='to'/></query>";
-        let roster = Document::parse(xml.as_bytes(), "", &Limits::default()).unwrap();
+        let roster = Document::parse(xml.as_bytes(), "", &xml::Limits::default()).unwrap();
         access.roster(now, &juliet, Some(roster.root()));
         assert_eq!(
             access.decide(now, &romeo, &juliet, false, true),
@@ -262,7 +283,7 @@ mod tests {
             access.decide(later, &paris, &juliet, false, true),
             Decision::AskRoster
         );
-        let later = now + ROSTER_AGE;
+        let later = now + Config::default().roster_age();
         assert_eq!(
             access.decide(later, &romeo, &juliet, false, true),
             Decision::AskRoster
@@ -276,11 +297,27 @@ mod tests {
             guests: vec![bare("help@c")],
             ..Config::default()
         };
-        let access = Access::new(config);
+        let access = Access::new(config, Limits::default());
         let decide = |a: &str, b: &str| access.decide(start(), &bare(a), &bare(b), false, false);
         assert_eq!(decide("x@b", "y@b"), Decision::Allowed);
         assert_eq!(decide("x@a", "y@b"), Decision::Refused);
         assert_eq!(decide("x@a", "help@c"), Decision::Allowed);
         assert_eq!(decide("x@a", "y@a"), Decision::Refused);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let limits = Limits {
+            rosters: 2,
+            opened: 1,
+            ..Limits::default()
+        };
+        let (now, mut access) = (start(), Access::new(Config::default(), limits));
+        assert!(access.open(bare("a@x")) && !access.open(bare("b@x")));
+        assert!(access.close(&bare("a@x")) && access.open(bare("b@x")));
+        for n in 0..100 {
+            access.roster(now, &bare(&format!("{n}@x")), None);
+            assert!(access.rosters.len() <= 2);
+        }
     }
 }

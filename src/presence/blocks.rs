@@ -6,9 +6,12 @@ use jid::{BareJid, Jid};
 use crate::xml::Element;
 
 /// Whom people have blocked (XEP-0191), where the server lets us read it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Blocks {
     lists: HashMap<BareJid, List>,
+    most: usize,
+    /// How long a list is good.
+    age: Duration,
 }
 
 #[derive(Debug)]
@@ -18,12 +21,22 @@ struct List {
 }
 
 impl Blocks {
+    /// Nothing is known yet; at most so many lists are held at once, and each is good for so long.
+    #[must_use]
+    pub fn new(most: usize, age: Duration) -> Self {
+        Self {
+            lists: HashMap::new(),
+            most,
+            age,
+        }
+    }
+
     /// Whether `person` has blocked any of these addresses of one and the same asker, the sender's
     /// own and that which she sees him under. `None` where her list must be asked for.
     #[must_use]
     pub fn blocks(&self, now: Instant, person: &BareJid, asker: &[Jid]) -> Option<bool> {
         let age = now.saturating_duration_since(self.lists.get(person)?.read);
-        (age < LIST_AGE).then(|| self.blocked_once(person, asker))?
+        (age < self.age).then(|| self.blocked_once(person, asker))?
     }
 
     /// The same, by the list as it was last read.
@@ -47,10 +60,11 @@ impl Blocks {
     /// A person's list, `<blocklist/>`, or that it cannot be read: then it counts as empty until it
     /// is asked for again.
     pub fn list(&mut self, now: Instant, person: &BareJid, blocklist: Option<Element<'_>>) {
-        if self.lists.len() >= MAX_LISTS {
+        if self.lists.len() >= self.most {
+            let age = self.age;
             self.lists
-                .retain(|_, list| now.saturating_duration_since(list.read) < LIST_AGE);
-            if self.lists.len() >= MAX_LISTS {
+                .retain(|_, list| now.saturating_duration_since(list.read) < age);
+            if self.lists.len() >= self.most {
                 self.lists.clear();
             }
         }
@@ -78,10 +92,6 @@ impl Blocks {
 pub const NS_BLOCKING: &str = "urn:xmpp:blocking";
 /// XEP-0297.
 const NS_FORWARD: &str = "urn:xmpp:forward:0";
-/// How long a list is good.
-const LIST_AGE: Duration = Duration::from_secs(60);
-/// Lists held at once.
-const MAX_LISTS: usize = 10_000;
 
 #[cfg(test)]
 mod tests {
@@ -93,9 +103,20 @@ mod tests {
         Instant::now()
     }
 
+    const AGE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn lists_are_bounded() {
+        let (now, mut blocks) = (start(), Blocks::new(2, AGE));
+        for n in 0..100 {
+            blocks.list(now, &BareJid::new(&format!("{n}@x")).unwrap(), None);
+            assert!(blocks.lists.len() <= 2);
+        }
+    }
+
     #[test]
     fn each_form_of_an_address_can_be_blocked() {
-        let (now, mut blocks) = (start(), Blocks::default());
+        let (now, mut blocks) = (start(), Blocks::new(10, AGE));
         let juliet = BareJid::new("juliet@example.org").unwrap();
         let xml = "<blocklist xmlns='urn:xmpp:blocking'><item jid='a@x'/><item jid='b@x/1'/>\
                    <item jid='evil.example'/><item jid='y/1'/></blocklist>";
@@ -117,6 +138,6 @@ mod tests {
                 "{asker}"
             );
         }
-        assert_eq!(blocks.blocks(now + LIST_AGE, &juliet, &[]), None);
+        assert_eq!(blocks.blocks(now + AGE, &juliet, &[]), None);
     }
 }

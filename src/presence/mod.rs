@@ -7,10 +7,15 @@
 
 mod access;
 mod blocks;
+mod limits;
+mod photo;
 mod registry;
+mod resources;
 mod watches;
 
 pub use access::{Access, Config, Decision, Mode, RosterEntry, roster_entries};
 pub use blocks::{Blocks, NS_BLOCKING};
+pub use limits::Limits;
+pub use photo::Photo;
 pub use registry::{Client, Reach, Registry, Show};
 pub use watches::{Contact, Contacts, Vouched, Watches};

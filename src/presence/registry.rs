@@ -1,10 +1,12 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jid::{BareJid, FullJid};
 
+use super::resources::Resources;
+use super::{Limits, Photo};
 use crate::disco::Caps;
-use crate::web::{Device, Media};
+use crate::web::Device;
 use crate::xml::Element;
 
 /// All people of whom something is known: their devices and who sees them.
@@ -15,17 +17,19 @@ pub struct Registry {
     seen: HashMap<BareJid, BTreeSet<BareJid>>,
     /// Browser apps and other clients of all people.
     online: (usize, usize),
-    devices_per_person: usize,
+    limits: Limits,
 }
 
 #[derive(Debug, Default)]
 struct Person {
     /// Browser apps by resource.
-    web: BTreeMap<String, Device>,
+    web: Resources<Device>,
     /// Other clients by resource.
-    clients: BTreeMap<String, Client>,
+    clients: Resources<Client>,
     /// Who is told when this person can be called.
     watchers: BTreeSet<BareJid>,
+    /// Of her vCard.
+    photo: Photo,
 }
 
 /// An IM client that is online.
@@ -65,30 +69,28 @@ pub struct Reach {
 }
 
 impl Registry {
-    /// A registry that remembers at most this many devices of each person.
+    /// A registry that remembers so much.
     #[must_use]
-    pub fn new(devices_per_person: usize) -> Self {
+    pub fn new(limits: Limits) -> Self {
         Self {
             people: HashMap::new(),
             seen: HashMap::new(),
             online: (0, 0),
-            devices_per_person,
+            limits,
         }
     }
 
-    /// A browser app announced itself. False when the person has too many devices.
-    pub fn announce(&mut self, jid: &FullJid, device: Device) -> bool {
-        let most = self.devices_per_person;
-        let Some(person) = self.person(&jid.to_bare()) else {
-            return false;
-        };
-        let resource = jid.resource().as_str();
-        if person.web.len() >= most && !person.web.contains_key(resource) {
-            return false;
-        }
-        let known = person.web.insert(resource.to_owned(), device);
-        self.online.0 += usize::from(known.is_none());
-        true
+    /// A browser app announced itself.
+    ///
+    /// # Errors
+    ///
+    /// The limit that was reached.
+    pub fn announce(&mut self, jid: &FullJid, device: Device) -> Result<(), &'static str> {
+        let most = self.limits.devices_per_person;
+        let person = self.person(&jid.to_bare()).ok_or(PEOPLE)?;
+        let is_new = person.web.insert(jid.resource().as_str(), device, most);
+        self.online.0 += usize::from(is_new.ok_or(DEVICES)?);
+        Ok(())
     }
 
     /// A browser app that announced itself.
@@ -111,24 +113,40 @@ impl Registry {
     pub fn devices(&self) -> impl Iterator<Item = FullJid> {
         self.people.iter().flat_map(|(person, data)| {
             data.web
-                .keys()
-                .filter_map(|resource| person.with_resource_str(resource).ok())
+                .iter()
+                .filter_map(|(resource, _)| person.with_resource_str(resource).ok())
         })
     }
 
-    /// A client is available. False when the person has too many.
-    pub fn available(&mut self, jid: &FullJid, client: Client) -> bool {
-        let most = self.devices_per_person;
-        let Some(person) = self.person(&jid.to_bare()) else {
-            return false;
-        };
-        let resource = jid.resource().as_str();
-        if person.clients.len() >= most && !person.clients.contains_key(resource) {
-            return false;
+    /// A client is available.
+    ///
+    /// # Errors
+    ///
+    /// The limit that was reached.
+    pub fn available(&mut self, jid: &FullJid, client: Client) -> Result<(), &'static str> {
+        let most = self.limits.devices_per_person;
+        let person = self.person(&jid.to_bare()).ok_or(PEOPLE)?;
+        let is_new = person.clients.insert(jid.resource().as_str(), client, most);
+        self.online.1 += usize::from(is_new.ok_or(DEVICES)?);
+        Ok(())
+    }
+
+    /// What a presence says of a person's picture, if she is known.
+    pub fn pictured(&mut self, person: &BareJid, photo: Photo) {
+        if photo != Photo::Unknown
+            && let Some(data) = self.people.get_mut(person)
+        {
+            data.photo = photo;
         }
-        let known = person.clients.insert(resource.to_owned(), client);
-        self.online.1 += usize::from(known.is_none());
-        true
+    }
+
+    /// What is known of a person's picture.
+    #[must_use]
+    pub fn photo(&self, person: &BareJid) -> Photo {
+        self.people
+            .get(person)
+            .map(|data| data.photo)
+            .unwrap_or_default()
     }
 
     /// Whatever is at this address is gone.
@@ -136,7 +154,7 @@ impl Registry {
         let bare = jid.to_bare();
         if let Some(person) = self.people.get_mut(&bare) {
             let web = person.web.remove(jid.resource().as_str());
-            self.online.0 -= usize::from(web.is_some());
+            self.online.0 -= usize::from(web);
         }
         self.no_client(jid);
     }
@@ -146,22 +164,29 @@ impl Registry {
         let bare = jid.to_bare();
         if let Some(person) = self.people.get_mut(&bare) {
             let client = person.clients.remove(jid.resource().as_str());
-            self.online.1 -= usize::from(client.is_some());
+            self.online.1 -= usize::from(client);
         }
         self.forget_empty(&bare);
     }
 
     /// `watcher` sees `person`: she sends presence to his gateway address. True if that is new.
-    pub fn watch(&mut self, person: &BareJid, watcher: &BareJid) -> bool {
-        let Some(data) = self.person(person) else {
-            return false;
-        };
-        let is_new = data.watchers.len() < MAX_WATCHERS && data.watchers.insert(watcher.clone());
-        if is_new {
-            let seen = self.seen.entry(watcher.clone()).or_default();
-            seen.insert(person.clone());
+    ///
+    /// # Errors
+    ///
+    /// The limit that was reached.
+    pub fn watch(&mut self, person: &BareJid, watcher: &BareJid) -> Result<bool, &'static str> {
+        let most = self.limits.watchers_per_person;
+        let data = self.person(person).ok_or(PEOPLE)?;
+        if data.watchers.contains(watcher) {
+            return Ok(false);
         }
-        is_new
+        if data.watchers.len() >= most {
+            return Err(WATCHERS);
+        }
+        data.watchers.insert(watcher.clone());
+        let seen = self.seen.entry(watcher.clone()).or_default();
+        seen.insert(person.clone());
+        Ok(true)
     }
 
     /// `watcher` no longer sees `person`.
@@ -192,12 +217,9 @@ impl Registry {
     }
 
     /// Who sees `person`.
-    #[must_use]
-    pub fn watchers(&self, person: &BareJid) -> Vec<BareJid> {
-        self.people
-            .get(person)
-            .map(|data| data.watchers.iter().cloned().collect())
-            .unwrap_or_default()
+    pub fn watchers(&self, person: &BareJid) -> impl Iterator<Item = &BareJid> {
+        let data = self.people.get(person);
+        data.into_iter().flat_map(|data| &data.watchers)
     }
 
     /// Everybody who is seen by somebody, with one who sees them.
@@ -212,8 +234,8 @@ impl Registry {
         let watched = people.filter(|(_, data)| !data.watchers.is_empty());
         watched.flat_map(|(person, data)| {
             data.clients
-                .keys()
-                .filter_map(|resource| person.with_resource_str(resource).ok())
+                .iter()
+                .filter_map(|(resource, _)| person.with_resource_str(resource).ok())
         })
     }
 
@@ -224,13 +246,25 @@ impl Registry {
         person.clients.get(jid.resource().as_str())
     }
 
+    /// The browser apps of `person`, by resource.
+    pub fn pages(&self, person: &BareJid) -> impl Iterator<Item = (&str, &Device)> {
+        let data = self.people.get(person);
+        data.into_iter().flat_map(|data| data.web.iter())
+    }
+
+    /// The other clients of `person`, by resource.
+    pub fn clients(&self, person: &BareJid) -> impl Iterator<Item = (&str, &Client)> {
+        let data = self.people.get(person);
+        data.into_iter().flat_map(|data| data.clients.iter())
+    }
+
     /// How `person` can be called.
     #[must_use]
     pub fn reach(&self, person: &BareJid) -> Reach {
         let Some(data) = self.people.get(person) else {
             return Reach::default();
         };
-        let full = |resource: &String| person.with_resource_str(resource).ok();
+        let full = |resource: &str| person.with_resource_str(resource).ok();
         Reach {
             web: data
                 .web
@@ -264,7 +298,7 @@ impl Registry {
 
     /// The person's entry, a new one if need be; none once there are too many.
     fn person(&mut self, person: &BareJid) -> Option<&mut Person> {
-        if self.people.len() >= MAX_PEOPLE && !self.people.contains_key(person) {
+        if self.people.len() >= self.limits.people && !self.people.contains_key(person) {
             return None;
         }
         Some(self.people.entry(person.clone()).or_default())
@@ -325,26 +359,16 @@ impl Show {
     }
 }
 
-impl Reach {
-    /// The media of all browser apps together.
-    #[must_use]
-    pub fn web_media(&self) -> Media {
-        self.web
-            .iter()
-            .fold(Media::default(), |all, (_, device)| all.union(device.media))
-    }
-}
-
-/// People of whom something is remembered.
-const MAX_PEOPLE: usize = 500_000;
-/// People who may see one person through the gateway.
-const MAX_WATCHERS: usize = 5_000;
+/// Limits, by their keys in the configuration.
+const PEOPLE: &str = "people";
+const DEVICES: &str = "devices_per_person";
+const WATCHERS: &str = "watchers_per_person";
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::disco::Scheme;
-    use crate::xml::{Document, Limits};
+    use crate::xml::{self, Document};
 
     fn full(jid: &str) -> FullJid {
         FullJid::new(jid).unwrap()
@@ -352,17 +376,57 @@ mod tests {
 
     #[test]
     fn a_device_is_there_until_it_is_unavailable() {
-        let mut registry = Registry::new(2);
-        assert!(registry.announce(&full("a@b/1"), Device::default()));
-        assert!(registry.announce(&full("a@b/2"), Device::default()));
-        assert!(
-            !registry.announce(&full("a@b/3"), Device::default()),
-            "two devices at most"
-        );
+        let limits = Limits {
+            devices_per_person: 2,
+            ..Limits::default()
+        };
+        let mut registry = Registry::new(limits);
+        let mut announce = |jid| registry.announce(&full(jid), Device::default());
+        assert_eq!(announce("a@b/2"), Ok(()));
+        assert_eq!(announce("a@b/1"), Ok(()));
+        assert_eq!(announce("a@b/1"), Ok(()), "once more");
+        assert_eq!(announce("a@b/3"), Err("devices_per_person"));
+        let resources = |registry: &Registry| -> Vec<String> {
+            let person = full("a@b/1").to_bare();
+            let pages = registry.pages(&person);
+            pages.map(|(resource, _)| resource.to_owned()).collect()
+        };
+        assert_eq!(resources(&registry), ["1", "2"]);
+        assert_eq!(registry.online(), (2, 0));
         registry.unavailable(&full("a@b/1"));
         assert_eq!(registry.devices().collect::<Vec<_>>(), [full("a@b/2")]);
         registry.unavailable(&full("a@b/2"));
         assert!(registry.is_empty());
+    }
+
+    #[test]
+    fn people_and_those_who_see_them_are_bounded() {
+        let bare = |jid: &str| BareJid::new(jid).unwrap();
+        let limits = Limits {
+            people: 2,
+            watchers_per_person: 2,
+            ..Limits::default()
+        };
+        let mut registry = Registry::new(limits);
+        let (a, b) = (bare("a@x"), bare("b@x"));
+        assert_eq!(registry.watch(&a, &b), Ok(true));
+        assert_eq!(registry.watch(&a, &b), Ok(false));
+        assert_eq!(registry.watch(&a, &bare("c@x")), Ok(true));
+        assert_eq!(registry.watch(&a, &bare("d@x")), Err("watchers_per_person"));
+        assert!(!registry.is_watched(&a, &bare("d@x")));
+        assert_eq!(registry.announce(&full("b@x/1"), Device::default()), Ok(()));
+        let client = || Client {
+            priority: 0,
+            show: Show::Available,
+            caps: None,
+        };
+        assert_eq!(registry.available(&full("c@x/1"), client()), Err("people"));
+        assert_eq!(registry.available(&full("a@x/1"), client()), Ok(()));
+        assert_eq!((registry.len(), registry.online()), (2, (1, 1)));
+        registry.unwatch(&a, &b);
+        registry.unwatch(&a, &bare("c@x"));
+        registry.unavailable(&full("a@x/1"));
+        assert_eq!(registry.available(&full("c@x/1"), client()), Ok(()));
     }
 
     #[test]
@@ -372,7 +436,7 @@ mod tests {
         let document = Document::parse(
             xml.as_bytes(),
             "jabber:component:accept",
-            &Limits::default(),
+            &xml::Limits::default(),
         );
         let client = Client::read(document.unwrap().root());
         let caps = Arc::new(Caps::new(Scheme::V1, "n", "sha-1", "v"));

@@ -164,6 +164,11 @@ impl Writer {
     }
 }
 
+/// Writes `text` as it stands in an attribute's value in quotes.
+pub fn escape_attribute(out: &mut String, text: &str) {
+    escape(out, text, true);
+}
+
 fn escape(out: &mut String, text: &str, in_attribute: bool) {
     let plain =
         |b: u8| (0x20..0x7F).contains(&b) && !matches!(b, b'<' | b'>' | b'&' | b'\'' | b'"');
