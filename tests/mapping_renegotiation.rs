@@ -176,6 +176,25 @@ fn what_dino_adds_has_a_transport_of_its_own() {
 }
 
 #[test]
+fn who_cannot_be_told_of_a_removal_is_told_that_nobody_sends() {
+    let (mut caller, mut callee) = call(&Dialect::DINO);
+    caller.browser.add("video", Direction::SendRecv);
+    caller.negotiate();
+    settle(&mut caller, &mut callee);
+    caller.browser.lines[1].stopped = true;
+    caller.negotiate();
+    let gone = sent(&caller, Action::ContentModify);
+    assert_eq!(gone.contents[0].senders, Some(Senders::None));
+    settle(&mut caller, &mut callee);
+    assert!(caller.session().requested(&gone).unwrap().is_empty());
+    let mut again = gone.clone();
+    again.contents[0].senders = Some(Senders::Both);
+    let change = caller.session().requested(&again).unwrap();
+    assert!(change.browser.is_empty(), "it has no section any more");
+    assert_eq!(change.stanzas[0].jingle, gone, "XEP-0166: the contrary");
+}
+
+#[test]
 fn movim_accepts_a_content_with_session_accept() {
     let (mut caller, mut callee) = call(&Dialect::MOVIM);
     caller.browser.add("video", Direction::SendRecv);

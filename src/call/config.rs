@@ -12,6 +12,9 @@ pub struct Config {
     pub offline_grace: u64,
     /// How long calls outlive the link to the XMPP server.
     pub link_grace: u64,
+    /// How often the devices of a call are asked whether they still know of it: both may have ended it
+    /// while nothing came through.
+    pub ping_interval: u64,
     /// How long a reply to one of our requests may take.
     pub iq_timeout: u64,
 }
@@ -35,6 +38,7 @@ impl Default for Config {
             ring_timeout: 60,
             offline_grace: 30,
             link_grace: 60,
+            ping_interval: 300,
             iq_timeout: 20,
         }
     }
@@ -51,6 +55,10 @@ impl Config {
 
     pub(crate) fn link_grace(&self) -> Duration {
         Duration::from_secs(self.link_grace)
+    }
+
+    pub(crate) fn ping_interval(&self) -> Duration {
+        Duration::from_secs(self.ping_interval)
     }
 
     /// The bound on a reply to one of our requests.

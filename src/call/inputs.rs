@@ -106,6 +106,8 @@ impl Calls {
         let Some(call) = self.calls.get_mut(&id) else {
             return Err(unknown_session());
         };
+        let far = call.other(leg).and_then(|other| call.leg(other));
+        let far_restarts = far.is_none_or(|far| far.can_restart());
         let Some(Leg {
             line,
             kind: Kind::Jingle(jingle),
@@ -117,6 +119,7 @@ impl Calls {
         };
         count(candidates, candidates_of(payload), most)?;
         let line = line.clone();
+        jingle.set_far_restarts(far_restarts);
         match jingle.handle(payload) {
             Ok(events) => {
                 if events.picked_up {
@@ -192,10 +195,14 @@ impl Calls {
                 }
                 course = call.relay(cx, line.leg, signal);
             }
-            if let Course::Refused(refusal) = &course {
-                result = Err(refusal.clone());
+            match course {
+                Course::GoesOn => call.resume(cx.out),
+                Course::Refused(refusal) => {
+                    result = Err(refusal);
+                    Course::GoesOn
+                }
+                Course::Ended(_) => course,
             }
-            course
         });
         result
     }

@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use jid::{BareJid, FullJid};
@@ -155,7 +156,9 @@ impl Call {
                 }
                 Ok(())
             }
-            (Signal::Offer(_) | Signal::Answer(_) | Signal::Info(_) | Signal::Void, None) => Ok(()),
+            (Signal::Offer(_) | Signal::Answer(_) | Signal::Info(_) | Signal::Void(_), None) => {
+                Ok(())
+            }
             (Signal::Offer(offer), Some(other)) if self.established => {
                 return self.ask(cx.out, leg, other, offer);
             }
@@ -175,24 +178,25 @@ impl Call {
         to: usize,
         signal: Signal,
     ) -> Result<(), Refusal> {
-        let (mut from, mut to) = (from, to);
-        let mut signals = vec![signal];
-        while !signals.is_empty() {
-            let mut back = Vec::new();
-            for signal in signals {
-                self.established |= to == 0 && matches!(signal, Signal::Answer(_));
-                if let Some(leg) = self.leg(to) {
-                    back.extend(leg.deliver(signal, out)?);
+        let mut open = VecDeque::from([(from, to, signal)]);
+        while let Some((from, to, signal)) = open.pop_front() {
+            self.established |= to == 0 && matches!(signal, Signal::Answer(_));
+            let is_change = self.established && matches!(signal, Signal::Offer(_));
+            let Some(leg) = self.leg(to) else { continue };
+            match leg.deliver(signal, out) {
+                Ok(back) => open.extend(back.into_iter().map(|signal| (to, from, signal))),
+                // A client's request is acknowledged by now; see `Self::ask`.
+                Err(refusal) if is_change && self.is_jingle(from) => {
+                    open.push_front((to, from, Signal::Void(refusal)));
                 }
+                Err(refusal) => return Err(refusal),
             }
-            signals = back;
-            std::mem::swap(&mut from, &mut to);
         }
         Ok(())
     }
 
     /// The client of `leg` wants to change the call. Where the other side cannot be asked, the change
-    /// is taken back.
+    /// is taken back, or waits until the other side has finished one of its own.
     fn ask(
         &mut self,
         out: &mut dyn Sink,
@@ -203,21 +207,60 @@ impl Call {
         let Some(there) = self.leg(other) else {
             return Course::GoesOn;
         };
-        match there.deliver(Signal::Offer(offer), out) {
-            Ok(back) => {
-                for signal in back {
-                    if let Err(refusal) = self.pass(out, other, leg, signal) {
-                        return self.fail(out, &refusal);
-                    }
+        let (from, to, back) = match there.deliver(Signal::Offer(offer), out) {
+            Ok(back) => (other, leg, back),
+            Err(refusal) => {
+                let void = Signal::Void(refusal.clone());
+                match self.leg(leg).map(|own| own.deliver(void, out)) {
+                    Some(Err(_)) => return Course::Refused(refusal),
+                    // It was told in words of their own.
+                    Some(Ok(back)) => (leg, other, back),
+                    None => return Course::GoesOn,
                 }
-                Course::GoesOn
             }
-            Err(refusal) => match self.leg(leg).map(|own| own.deliver(Signal::Void, out)) {
-                Some(Err(_)) => Course::Refused(refusal),
-                // It was told in words of their own.
-                Some(Ok(_)) | None => Course::GoesOn,
-            },
+        };
+        self.pass_all(out, from, to, back)
+    }
+
+    /// Once all is said that came of an input: what had to wait for it has its turn.
+    pub(super) fn resume(&mut self, out: &mut dyn Sink) -> Course {
+        for leg in [Some(0), self.taken].into_iter().flatten() {
+            let Some(other) = self.other(leg).filter(|_| self.established) else {
+                continue;
+            };
+            let signals = self.leg(leg).map(|own| own.resume(out));
+            let course = self.pass_all(out, leg, other, signals.unwrap_or_default());
+            if course != Course::GoesOn {
+                return course;
+            }
         }
+        Course::GoesOn
+    }
+
+    fn pass_all(
+        &mut self,
+        out: &mut dyn Sink,
+        from: usize,
+        to: usize,
+        signals: Vec<Signal>,
+    ) -> Course {
+        for signal in signals {
+            if let Err(refusal) = self.pass(out, from, to, signal) {
+                return self.fail(out, &refusal);
+            }
+        }
+        Course::GoesOn
+    }
+
+    /// Asks both devices whether they still know of it.
+    pub(super) fn ping(&self, out: &mut dyn Sink) {
+        let legs = self.legs.iter().flatten();
+        legs.for_each(|leg| leg.ping(out));
+    }
+
+    fn is_jingle(&self, leg: usize) -> bool {
+        let leg = self.legs.get(leg).and_then(Option::as_ref);
+        leg.is_some_and(Leg::is_jingle)
     }
 
     /// The app of `leg` wants to change the call.

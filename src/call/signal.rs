@@ -5,7 +5,7 @@ use jid::{BareJid, FullJid};
 
 use super::Journal;
 use crate::jingle::{Condition, Reason, ReasonElement, Sid};
-use crate::mapping::{Dialect, Receipt, Trickle};
+use crate::mapping::{Dialect, Receipt, Refusal, Trickle};
 use crate::sdp;
 use crate::web::{self, Media};
 use crate::xml::Writer;
@@ -35,8 +35,9 @@ pub(super) enum Signal {
     Ringing,
     /// A session description that wants an answer.
     Offer(Box<Description>),
-    /// The offer of the receiver is void.
-    Void,
+    /// The offer of the receiver is void. With [`Refusal::TieBreak`], one of the sender's comes
+    /// next, and the receiver's may have its turn behind that.
+    Void(Refusal),
     /// The answer.
     Answer(Box<Description>),
     /// Candidates, and ends of them.

@@ -15,7 +15,7 @@ use super::timer::{Timer, Timers};
 use super::usage::Usage;
 use super::{Between, CallId, Carrier, Config, Context, Counters, Failure, Limits, Request, What};
 use crate::address::Addresses;
-use crate::jingle::{Reason, Sid};
+use crate::jingle::{Condition, Reason, Sid};
 use crate::mapping;
 use crate::stanza::StanzaError;
 use crate::telemetry::{OTHER, Pii};
@@ -219,13 +219,19 @@ impl Calls {
             return;
         };
         let condition = failure.map_or("", |failure| failure.condition);
-        let gone = matches!(
-            condition,
-            "item-not-found"
-                | "service-unavailable"
-                | "recipient-unavailable"
-                | "remote-server-not-found"
-        );
+        let of_content = matches!(request.what, What::Change(_))
+            && leg.is_jingle()
+            && failure.is_some_and(|own| own.jingle != Some(Condition::UnknownSession));
+        // XEP-0166 §10 says it of a session with `unknown-session`; without it, what we asked for
+        // may be about a content that the client has removed just now.
+        let gone = !(of_content && condition == "item-not-found")
+            && matches!(
+                condition,
+                "item-not-found"
+                    | "service-unavailable"
+                    | "recipient-unavailable"
+                    | "remote-server-not-found"
+            );
         if failure.is_some() {
             debug!(
                 call.id = request.call.0,
@@ -412,6 +418,14 @@ impl Calls {
                         missing.map_or_else(|| Reason::Timeout.into(), |m| Ending::from(&m));
                     call.end(cx.out, &ending)
                 }),
+                Timer::Ping => {
+                    let at = now + self.config.ping_interval();
+                    self.timers.set(id, Timer::Ping, at);
+                    self.with(id, cx, |call, cx| {
+                        call.ping(cx.out);
+                        Course::GoesOn
+                    });
+                }
                 // The device is told as well: it may be there and only not have replied.
                 Timer::Offline(_) => {
                     let ending = Ending::from(Reason::Gone);
@@ -547,6 +561,7 @@ impl Calls {
         if let Some(journal) = cx.out.journal() {
             journal.about(id);
         }
+        let answered = call.answered;
         let course = work(call, cx);
         call.tell_progress(&self.counters, cx);
         for device in call.devices.iter().skip(call.indexed) {
@@ -555,6 +570,10 @@ impl Calls {
         call.indexed = call.devices.len();
         if call.established {
             self.timers.stop(id, Timer::Ring);
+        }
+        if call.answered != answered {
+            let at = cx.now + self.config.ping_interval();
+            self.timers.set(id, Timer::Ping, at);
         }
         let old = call.taken.and_then(|_| call.supersedes.take());
         let migrated = Call::migrated(&call.sid);

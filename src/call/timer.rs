@@ -10,6 +10,8 @@ pub(super) enum Timer {
     Ring,
     /// The device of this leg is offline, or does not reply.
     Offline(usize),
+    /// It is time to ask the devices of a call whether it goes on.
+    Ping,
 }
 
 /// All timers of all calls.
@@ -35,6 +37,7 @@ impl Timers {
     /// Stops all timers of a call that had at most this many legs.
     pub(super) fn stop_all(&mut self, call: CallId, legs: usize) {
         self.stop(call, Timer::Ring);
+        self.stop(call, Timer::Ping);
         (0..legs).for_each(|leg| self.stop(call, Timer::Offline(leg)));
     }
 

@@ -66,7 +66,13 @@ mod tests {
     fn a_struct_names_its_fields_as_they_stand_in_the_file() {
         assert_eq!(
             fields_of::<crate::call::Config>(),
-            ["ring_timeout", "offline_grace", "link_grace", "iq_timeout"]
+            [
+                "ring_timeout",
+                "offline_grace",
+                "link_grace",
+                "ping_interval",
+                "iq_timeout"
+            ]
         );
         assert_eq!(fields_of::<String>(), [""; 0]);
     }

@@ -180,8 +180,12 @@ impl Jingle {
                 }
                 _ => {}
             },
-            Signal::Void => {
+            Signal::Void(refusal) => {
                 if let State::Active(session) = &mut self.state {
+                    if refusal == Refusal::TieBreak {
+                        session.postpone();
+                        return Ok(Vec::new());
+                    }
                     let change = session.refuse_later()?;
                     return Ok(Events::of(change).send(line, out));
                 }
@@ -195,6 +199,32 @@ impl Jingle {
             Signal::End(ending) => self.end(line, &ending, out),
         }
         Ok(Vec::new())
+    }
+
+    /// Whether the client can be asked to restart ICE.
+    pub(in super::super) fn can_restart(&self) -> bool {
+        self.session().is_none_or(Session::can_restart)
+    }
+
+    /// Whether the other side can be.
+    pub(in super::super) fn set_far_restarts(&mut self, restarts: bool) {
+        if let State::Active(session) = &mut self.state {
+            session.set_far_restarts(restarts);
+        }
+    }
+
+    /// XEP-0166 §6.8: a session-info without a payload is answered as long as the session is known.
+    pub(in super::super) fn ping(&self, line: &Line, out: &mut dyn Sink) {
+        let payload = Payload::new(Action::SessionInfo, self.sid.clone());
+        send(line, What::Inform, &payload, out);
+    }
+
+    /// Nothing of the other side's is under way: what was postponed has its turn.
+    pub(in super::super) fn resume(&mut self, line: &Line, out: &mut dyn Sink) -> Vec<Signal> {
+        match &mut self.state {
+            State::Active(session) => Events::of(session.resume()).send(line, out),
+            _ => Vec::new(),
+        }
     }
 
     /// The client answered a change that was asked of it.
@@ -518,7 +548,7 @@ impl Events {
             )
         });
         let signals = change.browser.into_iter().map(|said| match said {
-            ToBrowser::Void(_) => Signal::Void,
+            ToBrowser::Void(refusal) => Signal::Void(refusal),
             ToBrowser::Offer(offer) => Signal::Offer(offer.into()),
             ToBrowser::Answer(answer) => Signal::Answer(answer.into()),
             ToBrowser::Candidates(trickle) => Signal::Trickle(trickle),

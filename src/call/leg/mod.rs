@@ -78,6 +78,35 @@ impl Leg {
         }
     }
 
+    /// Whether its device can be asked to restart ICE.
+    pub(super) fn can_restart(&self) -> bool {
+        match &self.kind {
+            Kind::Web(_) => true,
+            Kind::Jingle(jingle) => jingle.can_restart(),
+        }
+    }
+
+    /// Asks its device whether it still knows of the call.
+    pub(super) fn ping(&self, out: &mut dyn Sink) {
+        match &self.kind {
+            Kind::Web(web) => web.ping(&self.line, out),
+            Kind::Jingle(jingle) => jingle.ping(&self.line, out),
+        }
+    }
+
+    /// Says what was postponed.
+    pub(super) fn resume(&mut self, out: &mut dyn Sink) -> Vec<Signal> {
+        match &mut self.kind {
+            Kind::Web(_) => Vec::new(),
+            Kind::Jingle(jingle) => jingle.resume(&self.line, out),
+        }
+    }
+
+    /// Whether its device is a Jingle client.
+    pub(super) fn is_jingle(&self) -> bool {
+        matches!(self.kind, Kind::Jingle(_))
+    }
+
     pub(super) fn new(line: Line, kind: Kind) -> Self {
         Self {
             line,

@@ -110,6 +110,12 @@ impl Web {
         line.request(out, what, &|writer| session.write(writer));
     }
 
+    /// A `<session/>` that says nothing is answered as long as the app knows of it.
+    pub(in super::super) fn ping(&self, line: &Line, out: &mut dyn Sink) {
+        let nothing = Message::Candidates(Vec::new(), Vec::new());
+        self.say(line, What::Inform, nothing, out);
+    }
+
     pub(in super::super) fn deliver(&mut self, line: &Line, signal: Signal, out: &mut dyn Sink) {
         match signal {
             Signal::Ringing => self.say(line, What::Inform, Message::Ringing, out),
@@ -125,7 +131,7 @@ impl Web {
                 self.say(line, What::Describe, Message::Answer(answer.text), out);
                 self.now_described(line, out);
             }
-            Signal::Void => self.take_back(),
+            Signal::Void(_) => self.take_back(),
             Signal::Trickle(trickle) if self.described => self.trickle(line, &trickle, out),
             Signal::Trickle(trickle) => self.held.extend(trickle),
             Signal::Info(info) => self.say(line, What::Inform, Message::Info(info), out),

@@ -179,17 +179,29 @@ impl Session {
         }
     }
 
+    /// The senders as the peer is told of them. Where only the peer may say what it sends, it is
+    /// told its own last word, though that still waits for the browser.
+    fn told_senders(&self, name: &Name, senders: Senders) -> Senders {
+        let mut told = senders;
+        let modifies = |request: &&Jingle| request.action == Action::ContentModify;
+        let requests = self.queue.iter().filter(modifies);
+        let contents = requests.flat_map(|request| &request.contents);
+        for content in contents.filter(|own| own.name == name.name) {
+            if let Some(said) = content.senders.filter(|_| self.dialect.own_senders_only) {
+                let peer = self.role.other();
+                told = with(told, peer, self.read_senders(said).includes(peer));
+            }
+        }
+        told
+    }
+
     /// The request to take a content away, however the peer understands it.
     pub(super) fn removal(&self, name: &Name, senders: Senders) -> Jingle {
         let mut content = name.bare();
         let action = if self.dialect.removes {
             Action::ContentRemove
         } else {
-            let none = if self.dialect.own_senders_only {
-                with(senders, self.role, false)
-            } else {
-                Senders::None
-            };
+            let none = self.told_senders(name, self.no_senders(senders));
             content.senders = Some(self.write_senders(none));
             Action::ContentModify
         };
@@ -198,10 +210,30 @@ impl Session {
         jingle
     }
 
+    /// Nobody sends any more, as far as the peer can be told.
+    pub(super) fn no_senders(&self, agreed: Senders) -> Senders {
+        if self.dialect.own_senders_only {
+            with(agreed, self.role, false)
+        } else {
+            Senders::None
+        }
+    }
+
+    /// Whether the peer has removed a content, and the browser is still to be told.
+    pub(super) fn is_leaving(&self, name: &Name) -> bool {
+        let mut removals = self.queue.iter();
+        removals.any(|request| {
+            let mut contents = request.contents.iter();
+            request.action == Action::ContentRemove
+                && contents.any(|content| content.name == name.name)
+        })
+    }
+
     /// The request to change who sends.
     pub(super) fn modification(&self, name: &Name, senders: Senders) -> Jingle {
         let mut content = name.bare();
-        content.senders = Some(self.write_senders(senders));
+        let told = self.told_senders(name, senders);
+        content.senders = Some(self.write_senders(told));
         let mut jingle = Jingle::new(Action::ContentModify, self.sid.clone());
         jingle.contents.push(content);
         jingle
@@ -359,7 +391,7 @@ pub(super) fn set_setup(media: &mut Media, kind: Kind, current: Option<Setup>) {
     }
 }
 
-fn set_direction(media: &mut Media, direction: Direction) {
+pub(super) fn set_direction(media: &mut Media, direction: Direction) {
     let own = media.attributes.iter_mut().find_map(|own| match own {
         Attribute::Direction(direction) => Some(direction),
         _ => None,

@@ -86,6 +86,12 @@ impl Session {
         let is_added = |name: &Name| own.adds.iter().any(|(_, own)| Name::of(own) == *name);
         let rejected = names.into_iter().filter(|name| !is_added(name)).collect();
         self.reject(rejected, reason, change);
+        own.request.contents.retain(|own_content| {
+            let name = Name::of(own_content);
+            own.adds
+                .iter()
+                .any(|(_, content)| Name::of(content) == name)
+        });
         self.report.dropped.append(&mut report.dropped);
         Ok(!own.adds.is_empty())
     }
@@ -130,6 +136,23 @@ impl Session {
             }
         }
         Ok(modified)
+    }
+
+    /// XEP-0166 §7.2.5: whoever does not take a content-modify may say the contrary. A content that
+    /// the peer could not be told to remove has no media any more.
+    pub(super) fn contradict(&mut self, request: &Jingle, change: &mut Change) {
+        let removes = self.dialect.removes;
+        for content in request.contents.iter().filter(|_| !removes) {
+            let (Some(senders), Ok(None)) = (content.senders, self.known(content)) else {
+                continue;
+            };
+            let senders = self.read_senders(senders);
+            let none = self.no_senders(senders);
+            if none != senders {
+                let request = self.modification(&Name::of(content), none);
+                self.say(request, change);
+            }
+        }
     }
 
     /// XEP-0167 §6.2: advice. What is understood of it is taken over.

@@ -81,14 +81,20 @@ impl Session {
     /// [`Refusal::OutOfOrder`] and [`Refusal::TieBreak`] when it is not the browser's turn; else
     /// when it is no continuation of the session, or more than the peer can do.
     pub fn offer_later(&mut self, mut offer: sdp::Session) -> Result<Change, Refusal> {
+        let put_off = matches!(&self.pending, Some(Pending::Remote(own)) if own.put_off);
         match self.phase() {
             Phase::Stable => {}
+            Phase::AwaitingBrowser if put_off => {}
             Phase::AwaitingBrowser => return Err(Refusal::TieBreak),
             Phase::Establishing | Phase::AwaitingPeer => return Err(Refusal::OutOfOrder),
         }
         push_down(&mut offer);
         let mut next = self.clone();
-        let change = next.begin_local(offer)?;
+        let change = if put_off {
+            next.offer_to_restart(offer)?
+        } else {
+            next.begin_local(offer)?
+        };
         *self = next;
         Ok(change)
     }
@@ -198,7 +204,7 @@ impl Session {
         change
     }
 
-    fn begin_local(&mut self, offer: sdp::Session) -> Result<Change, Refusal> {
+    pub(super) fn begin_local(&mut self, offer: sdp::Session) -> Result<Change, Refusal> {
         let (Some(before), Some(peer)) = (self.local.clone(), self.peer.clone()) else {
             return Err(Refusal::OutOfOrder);
         };
@@ -406,7 +412,10 @@ impl Session {
             undo.contents
                 .retain(|own| own.senders.is_none() || Name::of(own) != *name);
         }
-        // To the peer, ours is the later word.
+        // To the peer, ours is the later word, unless it goes on saying what it sends itself.
+        if self.dialect.own_senders_only {
+            return;
+        }
         for request in &mut self.queue {
             if request.action == Action::ContentModify {
                 request.contents.retain(|own| own.name != name.name);
@@ -540,6 +549,16 @@ impl LocalChange {
     fn is_answered(&self) -> bool {
         let waits = |sent: &Sent| matches!(sent.asked, Asked::Modify(_)) && !sent.acknowledged;
         !self.is_open() && !self.sent.iter().any(waits)
+    }
+
+    /// Whether the peer has acknowledged who sends in a content.
+    pub(super) fn has_modified(&self, name: &str) -> bool {
+        self.sent.iter().any(|sent| {
+            let mut contents = sent.jingle.contents.iter();
+            matches!(sent.asked, Asked::Modify(_))
+                && sent.acknowledged
+                && contents.any(|content| content.name == name)
+        })
     }
 
     /// Takes the answer to an added section.

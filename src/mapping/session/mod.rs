@@ -73,6 +73,8 @@ pub struct Session {
     stale: bool,
     /// Whether the peer is known to restart ICE, or not known to refuse.
     restarts: bool,
+    /// Whether the other side can be asked to.
+    far_restarts: bool,
 }
 
 /// A change that is not agreed on yet.
@@ -217,6 +219,7 @@ impl Session {
             unwanted: 0,
             stale: false,
             restarts: true,
+            far_restarts: true,
         }
     }
 
@@ -345,6 +348,17 @@ impl Session {
     /// Sets how the browser bundles; before [`Session::accepted`].
     pub fn set_bundle_policy(&mut self, policy: BundlePolicy) {
         self.policy = policy;
+    }
+
+    /// Sets whether the other side can be asked to restart ICE. If not, the peer is told at once
+    /// and not when its turn comes, since once it was acknowledged nothing takes its restart back.
+    pub fn set_far_restarts(&mut self, restarts: bool) {
+        self.far_restarts = restarts;
+    }
+
+    /// Whether the peer can be asked to restart ICE.
+    pub fn can_restart(&self) -> bool {
+        self.restarts && self.dialect.restarts
     }
 
     /// What was dropped since the last time.

@@ -3,7 +3,7 @@
 use crate::jingle::{Action, Content, Description, Jingle, Reason, Role, Transport};
 use crate::sdp::{self, Media};
 
-use super::agreed::{bundle, other_setup, regroup, restarted, setup, ufrag};
+use super::agreed::{bundle, other_setup, regroup, restarted, set_direction, setup, ufrag};
 use super::local::{Reply, direction_of};
 use super::{Change, Name, Pending, Section, Session, ToBrowser, merge};
 use crate::mapping::to_jingle::push_down;
@@ -21,10 +21,14 @@ pub(super) struct RemoteChange {
     /// The stanza that adds them, for its groups.
     pub(super) request: Jingle,
     pub(super) restart: bool,
+    /// The restart lost against a change of the other side's; see [`Session::postpone`].
+    pub(super) put_off: bool,
     /// What the browser has.
     pub(super) offer: Option<sdp::Session>,
     /// Candidates that wait for the offer.
     pub(super) trickle: Vec<Trickle>,
+    /// Candidates that came behind a restart's offer: who gets it anew needs them anew.
+    pub(super) said: Vec<Trickle>,
 }
 
 impl Session {
@@ -79,7 +83,8 @@ impl Session {
         browser::fits(&answer, offer)?;
         push_down(&mut answer);
         let mut next = self.clone();
-        let change = next.finish_remote(answer)?;
+        let mut change = next.finish_remote(answer)?;
+        next.next_in_queue(&mut change);
         *self = next;
         Ok(change)
     }
@@ -91,12 +96,8 @@ impl Session {
     /// request there is no word that gives them back to it.
     pub fn refuse_later(&mut self) -> Result<Change, Refusal> {
         let mut change = Change::default();
-        let own = match self.pending.take() {
-            Some(Pending::Remote(own)) => *own,
-            other => {
-                self.pending = other;
-                return Ok(change);
-            }
+        let Some(own) = self.take_remote() else {
+            return Ok(change);
         };
         let restarts = own.restart;
         let adds = own.adds.iter().map(|(_, content)| Name::of(content));
@@ -121,6 +122,85 @@ impl Session {
         Ok(change)
     }
 
+    /// The other side changes something itself, and its offer comes next: what the peer asks for
+    /// has its turn behind that.
+    ///
+    /// But the peer of a restart waits for credentials and can do nothing else before. Another
+    /// restart has them; other offers are void until the peer has got some.
+    pub fn postpone(&mut self) {
+        match &mut self.pending {
+            Some(Pending::Remote(own)) if own.restart => own.put_off = true,
+            _ => {
+                if let Some(own) = self.take_remote()
+                    && !own.request.contents.is_empty()
+                {
+                    self.queue.push_front(own.request);
+                }
+            }
+        }
+    }
+
+    /// What was postponed has its turn now, if nothing came before it.
+    pub fn resume(&mut self) -> Change {
+        let mut change = Change::default();
+        match &mut self.pending {
+            None => self.next_in_queue(&mut change),
+            Some(Pending::Remote(own)) if own.put_off => self.insist(&mut change),
+            Some(_) => {}
+        }
+        change
+    }
+
+    /// The other side's offer while the peer waits for the answer to its restart.
+    pub(super) fn offer_to_restart(&mut self, offer: sdp::Session) -> Result<Change, Refusal> {
+        let Some(Pending::Remote(own)) = &self.pending else {
+            return Err(Refusal::OutOfOrder);
+        };
+        let same_lines = own.sections.len() == offer.media.len();
+        let local = self.local.as_ref().filter(|_| same_lines);
+        if local.is_none_or(|local| restarted(local, &offer).is_empty()) {
+            let mut change = Change::void(Refusal::OutOfOrder);
+            self.insist(&mut change);
+            return Ok(change);
+        }
+        let said = own.said.clone();
+        let mut answer = offer.clone();
+        let ours = own.offer.iter().flat_map(|offer| &offer.media);
+        for (media, ours) in answer.media.iter_mut().zip(ours) {
+            if media.is_rtp() && !media.is_rejected() {
+                let direction = direction::answered(direction_of(media), direction_of(ours));
+                set_direction(media, direction);
+            }
+        }
+        let mut change = self.finish_remote(answer)?;
+        change.append(self.begin_local(offer)?);
+        change.trickle(said);
+        Ok(change)
+    }
+
+    /// Offers the peer's restart once more.
+    fn insist(&mut self, change: &mut Change) {
+        if let Some(Pending::Remote(own)) = &mut self.pending
+            && let Some(offer) = &mut own.offer
+        {
+            self.version = self.version.saturating_add(1);
+            own.put_off = false;
+            offer.origin.version = sdp::Word::from(self.version);
+            change.browser.push(ToBrowser::Offer(offer.clone()));
+            change.trickle(own.said.clone());
+        }
+    }
+
+    fn take_remote(&mut self) -> Option<RemoteChange> {
+        match self.pending.take() {
+            Some(Pending::Remote(own)) => Some(*own),
+            other => {
+                self.pending = other;
+                None
+            }
+        }
+    }
+
     /// What is agreed on becomes an offer, since the browser's own came to nothing: with it, the
     /// browser rolls back (RFC 9429 §4.1.10.2).
     pub(super) fn restate(&mut self, change: &mut Change) {
@@ -137,8 +217,10 @@ impl Session {
             adds: Vec::new(),
             request: Jingle::new(Action::ContentModify, self.sid.clone()),
             restart: false,
+            put_off: false,
             offer: None,
             trickle: Vec::new(),
+            said: Vec::new(),
         };
         self.pending = Some(Pending::Remote(Box::new(own)));
         // It was said before.
@@ -274,13 +356,12 @@ impl Session {
             sections: self.sections.clone(),
             peer,
             adds: Vec::new(),
-            request: Jingle {
-                contents: Vec::new(),
-                ..request.clone()
-            },
+            request: request.clone(),
             restart: false,
+            put_off: false,
             offer: None,
             trickle: Vec::new(),
+            said: Vec::new(),
         };
         let worth_an_offer = match request.action {
             Action::ContentAdd => self.peer_adds(request, &mut own, &mut change)?,
@@ -289,6 +370,9 @@ impl Session {
             Action::DescriptionInfo => self.peer_describes(request, &mut own.peer)?,
             _ => false,
         };
+        if request.action == Action::ContentModify {
+            self.contradict(request, &mut change);
+        }
         if worth_an_offer {
             self.pending = Some(Pending::Remote(Box::new(own)));
             self.give_offer(&mut change)?;
@@ -331,6 +415,9 @@ impl Session {
         self.peer = Some(peer);
         self.pending = Some(Pending::Local(own));
         let mut change = Change::default();
+        if request.action == Action::ContentModify {
+            self.contradict(request, &mut change);
+        }
         self.finish_local(&mut change);
         Ok(change)
     }
@@ -378,7 +465,8 @@ impl Session {
                     };
                     own.answered(index, reply);
                 }
-                Action::SessionAccept => {
+                // Movim says so behind its result: what comes before that answers an earlier one.
+                Action::SessionAccept if own.has_modified(&content.name) => {
                     if let (Some(section), Some(senders)) = (own.sections.get_mut(index), senders) {
                         section.senders = senders;
                     }
@@ -477,7 +565,8 @@ impl Session {
             }
             let wanted = direction::senders(direction_of(answered), self.role);
             let wanted = self.wanted_senders(wanted, section.senders);
-            if wanted != section.senders {
+            // What the peer has taken away meanwhile is nothing to talk about.
+            if wanted != section.senders && !self.is_leaving(&section.name) {
                 section.senders = wanted;
                 self.supersede(&section.name);
                 let request = self.modification(&section.name, wanted);
@@ -508,7 +597,6 @@ impl Session {
         self.sections = lines;
         self.local = Some(browser);
         self.report.dropped.append(&mut report.dropped);
-        self.next_in_queue(&mut change);
         Ok(change)
     }
 

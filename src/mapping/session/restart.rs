@@ -75,6 +75,11 @@ impl Session {
                 }
             }
             Some(Pending::Remote(own)) if own.offer.is_none() => own.trickle.extend(trickle),
+            Some(Pending::Remote(own)) if own.restart => {
+                let room = SAID.saturating_sub(own.said.len());
+                own.said.extend(trickle.iter().take(room).cloned());
+                change.trickle(trickle);
+            }
             _ => change.trickle(trickle),
         }
         self.finish_local(&mut change);
@@ -96,6 +101,10 @@ impl Session {
                 self.retire(ufrag);
             }
             return Ok(Restarting::Dropped);
+        }
+        let answers = matches!(&self.pending, Some(Pending::Local(own)) if own.restarts_open());
+        if !self.far_restarts && !answers {
+            return Err(Refusal::NotForPeer("restart ICE"));
         }
         match &mut self.pending {
             Some(Pending::Remote(_)) => Ok(Restarting::Later),
@@ -161,8 +170,10 @@ impl Session {
             adds: Vec::new(),
             request: Jingle::new(Action::TransportInfo, self.sid.clone()),
             restart: true,
+            put_off: false,
             offer: None,
             trickle: Vec::new(),
+            said: Vec::new(),
         };
         self.pending = Some(Pending::Remote(Box::new(own)));
         let mut change = Change::default();
@@ -269,3 +280,6 @@ enum Restarting {
     /// Of no use.
     Dropped,
 }
+
+/// Candidates of a restart that are kept while it is not answered.
+const SAID: usize = 32;
