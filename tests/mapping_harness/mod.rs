@@ -160,6 +160,16 @@ impl Browser {
         }
     }
 
+    /// Whether the sections of an offer are at their places.
+    pub(crate) fn fits(&self, text: &str) -> bool {
+        let lines = self.pending.as_ref().map_or(&self.lines, |own| &own.1);
+        let offer = parse(text);
+        let same = |(line, media): (&Line, &Media)| {
+            line.dead || media.mid().is_some_and(|mid| mid.as_str() == line.mid)
+        };
+        offer.media.len() >= lines.len() && lines.iter().zip(&offer.media).all(same)
+    }
+
     /// setRemoteDescription with an offer; rolls back its own.
     pub(crate) fn take_offer(&mut self, text: &str) {
         if self.pending.is_some() {

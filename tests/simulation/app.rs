@@ -32,6 +32,8 @@ pub(crate) struct Call {
     waiting: VecDeque<Event>,
     answering: bool,
     video: bool,
+    /// The username fragment that candidates were gathered for.
+    gathered: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +88,7 @@ impl App {
             waiting: VecDeque::new(),
             answering: false,
             video,
+            gathered: None,
         }
     }
 
@@ -105,10 +108,12 @@ impl App {
         }
         assert_eq!(payload.name(), "session", "{payload:?}");
         let sid = payload.attr("sid").unwrap();
-        let Some(first) = payload.children().next() else {
-            panic!("an empty session");
-        };
+        // A session that says nothing asks whether the call is known.
+        let first = payload.children().next();
         let Some(call) = self.calls.get_mut(sid) else {
+            let Some(first) = first else {
+                return Err(NOT_FOUND.to_owned());
+            };
             return match first.name() {
                 "end" => Ok(String::new()),
                 "propose" => {
@@ -157,12 +162,12 @@ impl App {
             };
             call.waiting.push_back(event);
         }
-        self.work(cx, sid);
+        self.work(cx, shell, sid);
         Ok(String::new())
     }
 
     /// Remote events, one after the other.
-    fn work(&mut self, cx: &mut Cx<'_>, sid: &str) {
+    fn work(&mut self, cx: &mut Cx<'_>, shell: &mut Shell, sid: &str) {
         let Some(call) = self.calls.get_mut(sid) else {
             return;
         };
@@ -173,6 +178,15 @@ impl App {
             match event {
                 Event::Offer(text) => {
                     assert_ne!(call.state, State::Incoming, "an offer before the pick-up");
+                    if call.outgoing && !call.negotiated {
+                        // The answer to its own was lost, and it waits for that.
+                        assert!(cx.faulty, "an offer before the answer");
+                        continue;
+                    }
+                    if cx.faulty && !call.browser.fits(&text) {
+                        // An answer was lost, so it has another idea of the sections.
+                        return self.hang_up(cx, shell, sid, "failed-application");
+                    }
                     call.browser.take_offer(&text);
                     call.answering = true;
                     cx.wakes
@@ -310,7 +324,7 @@ impl App {
         call.negotiated = true;
         call.state = State::Active;
         self.describe(cx, shell, sid, "answer", &text, Asked::Describe);
-        self.work(cx, sid);
+        self.work(cx, shell, sid);
         if self.calls.get(sid).is_some_and(|call| call.dirty) {
             cx.wakes
                 .push((pause(cx.rng, 50), Wake::Negotiate(sid.to_owned())));
@@ -394,7 +408,7 @@ impl App {
     }
 
     fn describe(
-        &self,
+        &mut self,
         cx: &mut Cx<'_>,
         shell: &mut Shell,
         sid: &str,
@@ -404,7 +418,12 @@ impl App {
     ) {
         let description = format!("<{kind}>{}</{kind}>", escape(text));
         self.signal(cx, shell, sid, &description, asked);
-        for _ in 0..cx.rng.random_range(0..3) {
+        // New credentials make the browser gather anew, and whoever has a network finds something.
+        let call = self.calls.get_mut(sid).unwrap();
+        let ufrag = call.browser.candidate().and_then(|own| own.ufrag);
+        let is_new = ufrag != call.gathered;
+        call.gathered = ufrag;
+        for _ in 0..cx.rng.random_range(0..3).max(usize::from(is_new)) {
             self.trickle(cx, shell, sid);
         }
     }

@@ -53,9 +53,13 @@ pub(crate) fn when_over(world: &World) {
     }
     // Where only one side ended an active call, the other knows why.
     for sid in world.placed.keys() {
-        let ends = world.devices.iter().flat_map(|own| &own.shell.ended);
-        let ends: Vec<_> = ends.filter(|(own, end)| own == sid && end.active).collect();
-        if let [(_, one), (_, other)] = ends.as_slice() {
+        let ends = world.devices.iter().flat_map(|own| {
+            let ends = own.shell.ended.iter();
+            ends.filter(|(own, end)| own == sid && end.active)
+                .map(move |(_, end)| (own, end))
+        });
+        let ends: Vec<_> = ends.collect();
+        if let [(first, one), (second, other)] = ends.as_slice() {
             // Another call between the two took its place.
             let replaced = world.placed.len() > 1
                 && ends
@@ -63,8 +67,11 @@ pub(crate) fn when_over(world: &World) {
                     .any(|(_, end)| end.reason == "alternative-session");
             let heard = one.own || other.own || replaced;
             assert!(heard, "{sid} ended by nobody: {one:?}, {other:?}");
-            if one.own != other.own {
-                assert_eq!(one.reason, other.reason, "{sid}");
+            if one.own && !other.own {
+                assert_eq!(second.reason(&one.reason), other.reason, "{sid}");
+            }
+            if other.own && !one.own {
+                assert_eq!(first.reason(&other.reason), one.reason, "{sid}");
             }
         }
     }

@@ -8,7 +8,10 @@ use campana::xml::Element;
 use rand::RngExt;
 
 use super::app::{CONNECT, RING};
-use super::device::{Asked, Cx, NOT_FOUND, NS_JMI, OUT_OF_ORDER, Shell, TIE_BREAK, Wake, pause};
+use super::device::{
+    Asked, Cx, NO_CONTENT, NOT_FOUND, NOT_IMPLEMENTED, NS_JMI, OUT_OF_ORDER, Shell, TIE_BREAK,
+    Wake, pause,
+};
 
 /// How a client differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub(crate) struct Habits {
     gathering_complete: bool,
     /// Says `<finish/>` at the end.
     finishes: bool,
+    /// Shows other reasons than a few as a lost connection, so that it is told the next best.
+    few_reasons: bool,
     rings: bool,
 }
 
@@ -50,6 +55,7 @@ const STRICT: Habits = Habits {
     wrong_creator: false,
     gathering_complete: false,
     finishes: true,
+    few_reasons: false,
     rings: true,
 };
 
@@ -60,6 +66,7 @@ pub(crate) const ALL: [Habits; 7] = [
         removes: false,
         own_senders: true,
         by_candidates: true,
+        few_reasons: true,
         rings: false,
         ..STRICT
     },
@@ -116,8 +123,8 @@ pub(crate) struct Session {
     announced: bool,
     video: bool,
     pub(crate) contents: Vec<Content>,
-    /// The content-add under way, and its contents.
-    adding: Option<(String, Vec<Content>)>,
+    /// The content-add under way.
+    adding: Option<Adding>,
     /// The content-modify under way: the content, and who sent before.
     modifying: Vec<(String, String, Senders)>,
     /// The restart under way.
@@ -125,6 +132,13 @@ pub(crate) struct Session {
     generation: u32,
     setup: &'static str,
     grouped: bool,
+}
+
+#[derive(Debug)]
+struct Adding {
+    id: String,
+    acknowledged: bool,
+    contents: Vec<Content>,
 }
 
 /// Its request, whether that was acknowledged, and the credentials of each content before.
@@ -256,8 +270,14 @@ impl Client {
         } else {
             self.credentials(sid, self.names)
         };
+        // Clients find contents by their names alone, so none uses one that it knows of.
+        let session = &self.sessions[sid];
+        let mut name = format!("{}{}", &kind[..1], self.names);
+        while session.contents.iter().any(|own| own.name == name) {
+            name.push('n');
+        }
         Content {
-            name: format!("{}{}", &kind[..1], self.names),
+            name,
             initiators,
             kind: kind.to_owned(),
             senders,
@@ -325,13 +345,15 @@ impl Client {
             _ if session.state != State::Active => Err(OUT_OF_ORDER.to_owned()),
             "content-add" => self.adds(cx, shell, payload, &contents),
             "content-accept" | "content-reject" => {
-                let Some((_, mut adding)) = session.adding.take() else {
+                let Some(mut adding) = session.adding.take() else {
                     return Err(OUT_OF_ORDER.to_owned());
                 };
                 for content in &contents {
                     let name = content.attr("name").unwrap();
-                    let place = adding.iter().position(|own| own.name == name);
-                    let mut own = adding.remove(place.expect("a content that was added"));
+                    let place = adding.contents.iter().position(|own| own.name == name);
+                    let mut own = adding
+                        .contents
+                        .remove(place.expect("a content that was added"));
                     if action == "content-accept" {
                         own.theirs = ufrag(*content).unwrap_or_default();
                         if let Some(senders) = content.attr("senders") {
@@ -340,18 +362,22 @@ impl Client {
                         session.contents.push(own);
                     }
                 }
-                if !adding.is_empty() {
-                    session.adding = Some((String::new(), adding));
+                if !adding.contents.is_empty() {
+                    session.adding = Some(adding);
                 }
                 Ok(String::new())
             }
             "content-modify" => self.modifies(cx, shell, sid, &contents),
             "content-remove" => {
-                assert!(
-                    self.habits.removes,
-                    "{} ends the call over it",
-                    self.habits.name
-                );
+                if !self.habits.removes {
+                    // Where it could not say who it is, it gets what everybody gets.
+                    assert!(cx.faulty, "{} ends the call over it", self.habits.name);
+                    if self.habits.own_senders {
+                        self.hang_up(cx, shell, sid, "failed-application");
+                        return Ok(String::new());
+                    }
+                    return Err(NOT_IMPLEMENTED.to_owned());
+                }
                 session.contents.retain(|own| {
                     !contents
                         .iter()
@@ -509,12 +535,11 @@ impl Client {
     ) -> Result<String, String> {
         let sid = payload.attr("sid").unwrap();
         let session = self.sessions.get_mut(sid).unwrap();
-        let open = session.adding.is_some() || session.restarting.is_some();
-        if open && session.initiator {
+        // XEP-0166 §7.2.16 is about requests that cross: one that was acknowledged did not.
+        if session.crosses() && session.initiator {
             return Err(TIE_BREAK.to_owned());
         }
-        session.adding = None;
-        session.take_back();
+        session.yield_to_initiator();
         let reject = cx.rng.random_bool(0.1);
         let mut added = Vec::new();
         for content in contents {
@@ -569,7 +594,7 @@ impl Client {
             }
             let senders = habits.read(content.attr("senders").unwrap(), initiator);
             let Some(own) = session.contents.iter_mut().find(|own| own.name == name) else {
-                return Err(NOT_FOUND.to_owned());
+                return Err(NO_CONTENT.to_owned());
             };
             if habits.own_senders && !crossing {
                 let (before, after) = if initiator {
@@ -577,7 +602,7 @@ impl Client {
                 } else {
                     (own.senders.1, senders.1)
                 };
-                assert_eq!(before, after, "only we say what we send");
+                assert!(cx.faulty || before == after, "only we say what we send");
             }
             own.senders = senders;
             session.modifying.retain(|(_, own, _)| own != name);
@@ -612,15 +637,20 @@ impl Client {
         if fresh.is_empty() || session.state != State::Active {
             return Ok(String::new());
         }
-        assert!(habits.restarts, "{} can not restart", habits.name);
+        if !habits.restarts {
+            // It could not say who it is. Credentials are set once, and others are passed over.
+            assert!(cx.faulty, "{} can not restart", habits.name);
+            return Ok(String::new());
+        }
         let bare = !contents.iter().any(|own| has_candidates(*own));
         let offer = match (&session.restarting, habits.by_candidates) {
             (_, true) => bare,
             (Some((_, acknowledged, _)), false) => !acknowledged,
             (None, false) => true,
         };
-        if offer && session.initiator && (session.restarting.is_some() || session.adding.is_some())
-        {
+        // Conversations goes by its signalling state, which the result does not change.
+        let open = habits.by_candidates && session.restarting.is_some();
+        if offer && session.initiator && (session.crosses() || open) {
             return Err(TIE_BREAK.to_owned());
         }
         if !offer && !matches!(session.restarting, Some((_, true, _))) {
@@ -628,8 +658,8 @@ impl Client {
             return Ok(String::new());
         }
         if offer {
+            session.yield_to_initiator();
             session.take_back();
-            session.adding = None;
         }
         for own in &mut session.contents {
             let exact = fresh.iter().find(|(name, _)| *name == own.name);
@@ -761,7 +791,7 @@ impl Client {
                 .as_ref()
                 .is_some_and(|error| error.iter().any(|own| own == condition))
         };
-        if is("item-not-found") || is("unknown-session") {
+        if is("unknown-session") {
             return self.finish(shell, sid, "gone", false);
         }
         match asked {
@@ -770,9 +800,12 @@ impl Client {
                 assert!(cx.faulty, "a session-accept is refused: {error:?}");
                 self.hang_up(cx, shell, sid, "failed-application");
             }
-            Asked::Add if error.is_some() => {
-                if session.adding.as_ref().is_some_and(|(own, _)| own == id) {
-                    session.adding = None;
+            Asked::Add => {
+                if let Some(own) = session.adding.as_mut().filter(|own| own.id == id) {
+                    own.acknowledged = true;
+                    if error.is_some() {
+                        session.adding = None;
+                    }
                 }
             }
             Asked::Modify => {
@@ -798,12 +831,7 @@ impl Client {
                 }
             }
             Asked::Inform if is("remote-server-timeout") => {}
-            Asked::Begin
-            | Asked::Describe
-            | Asked::Renegotiate
-            | Asked::Add
-            | Asked::Inform
-            | Asked::End => {}
+            Asked::Begin | Asked::Describe | Asked::Renegotiate | Asked::Inform | Asked::End => {}
         }
     }
 
@@ -880,7 +908,11 @@ impl Client {
                 let content = self.content("video", sid, initiator, senders);
                 let body = self.describe(sid, std::slice::from_ref(&content), "actpass", false);
                 let id = self.jingle(cx, shell, sid, "content-add", "", &body, Asked::Add);
-                self.sessions.get_mut(sid).unwrap().adding = Some((id, vec![content]));
+                self.sessions.get_mut(sid).unwrap().adding = Some(Adding {
+                    id,
+                    acknowledged: false,
+                    contents: vec![content],
+                });
             }
             1 if habits.removes && !open && session.contents.len() > 1 => {
                 let own = session.contents.remove(pick.max(1));
@@ -1095,6 +1127,24 @@ impl Session {
         self.adding.is_none() && self.modifying.is_empty() && self.restarting.is_none()
     }
 
+    /// Whether a request is out of those that can not go on beside one of the peer's.
+    fn crosses(&self) -> bool {
+        self.adding.as_ref().is_some_and(|own| !own.acknowledged)
+            || matches!(self.restarting, Some((_, false, _)))
+    }
+
+    /// What crosses the initiator's request is void.
+    fn yield_to_initiator(&mut self) {
+        if self.crosses() && !self.initiator {
+            if self.adding.as_ref().is_some_and(|own| !own.acknowledged) {
+                self.adding = None;
+            }
+            if matches!(self.restarting, Some((_, false, _))) {
+                self.take_back();
+            }
+        }
+    }
+
     fn credentials(&self) -> Vec<(String, String)> {
         let contents = self.contents.iter();
         contents
@@ -1126,6 +1176,18 @@ impl Content {
 }
 
 impl Habits {
+    /// What it is told when the other side ends the call for this reason.
+    pub(crate) fn reason(self, reason: &str) -> &str {
+        match reason {
+            "general-error" | "incompatible-parameters" | "media-error" if self.few_reasons => {
+                "failed-application"
+            }
+            "alternative-session" if self.few_reasons => "success",
+            "expired" if self.few_reasons => "timeout",
+            other => other,
+        }
+    }
+
     /// Whether `senders` that were written by the peer mean what they say.
     fn read(self, senders: &str, initiator: bool) -> Senders {
         let (one, other) = match senders {

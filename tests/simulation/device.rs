@@ -244,6 +244,14 @@ impl Device {
         }
     }
 
+    /// What it is told when the other side ends a call for this reason.
+    pub(crate) fn reason<'a>(&self, reason: &'a str) -> &'a str {
+        match &self.kind {
+            Kind::App(_) => reason,
+            Kind::Client(client) => client.habits.reason(reason),
+        }
+    }
+
     /// The sids of its calls, and whether each is under way.
     pub(crate) fn calls(&self) -> Vec<(String, bool)> {
         match &self.kind {
@@ -293,6 +301,9 @@ pub(crate) fn escape(text: &str) -> String {
 
 pub(crate) const NOT_FOUND: &str = "<item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
      <unknown-session xmlns='urn:xmpp:jingle:errors:1'/>";
+pub(crate) const NOT_IMPLEMENTED: &str =
+    "<feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>";
+pub(crate) const NO_CONTENT: &str = "<item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>";
 pub(crate) const TIE_BREAK: &str = "<conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
      <tie-break xmlns='urn:xmpp:jingle:errors:1'/>";
 pub(crate) const OUT_OF_ORDER: &str = "<unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
