@@ -1,4 +1,5 @@
 mod parser;
+mod start_tag;
 
 use std::borrow::Cow;
 use std::iter::FusedIterator;
@@ -339,6 +340,13 @@ mod tests {
     }
 
     #[test]
+    fn attributes_may_stand_in_any_lawful_way() {
+        let document = parse("<a\tx = \"1'\"\r\n  y\n='2\"' é='' ></a>").unwrap();
+        let attrs: Vec<_> = document.root().attrs().collect();
+        assert_eq!(attrs, [("x", "1'"), ("y", "2\""), ("é", "")]);
+    }
+
+    #[test]
     fn what_xmpp_forbids_is_refused() {
         for (source, error) in [
             ("<a><!-- c --></a>", Error::Restricted("a comment")),
@@ -357,6 +365,14 @@ mod tests {
             "<p:a/>",
             "<a p:x='1'/>",
             "<a x='1' x='2'/>",
+            "<a xmlns='urn:a' xmlns='urn:a'/>",
+            "<a xmlns:p='urn:a' p:x='1' p:x='2'/>",
+            "<a x='1'y='2'/>",
+            "<a x/>",
+            "<a x=1/>",
+            "<a x='1/>",
+            "<a ='1'/>",
+            "<a x=\u{C}'1'/>",
             "<a>\u{1}</a>",
             "<a>&#0;</a>",
             "<a x='&#0;'/>",

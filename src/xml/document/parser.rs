@@ -1,6 +1,9 @@
+use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
+use quick_xml::name::QName;
 use quick_xml::reader::Reader;
 
+use super::start_tag::{RawAttributes, split_name};
 use super::{Attribute, Document, Node, Span};
 use crate::xml::{Error, Limits, NS_STREAM, NS_XML, is_xml_char};
 
@@ -86,51 +89,31 @@ impl<'s> Parser<'s> {
         let first = index(self.document.attributes.len());
         // Prefixes are resolved once all declarations of the element are known.
         let mut prefixed: Vec<u32> = Vec::new();
-        let mut count = 0;
-        for attribute in start.attributes() {
-            let attribute = attribute.map_err(malformed)?;
-            count += 1;
-            if count > self.limits.attributes {
+        for (count, attribute) in RawAttributes::new(start.attributes_raw()).enumerate() {
+            let (name, raw) = attribute?;
+            if count >= self.limits.attributes {
                 return Err(Error::TooManyAttributes(self.limits.attributes));
             }
-            if attribute.value.contains('<') {
-                return Err(malformed("'<' in an attribute"));
-            }
-            let value = attribute
-                .normalized_value(quick_xml::XmlVersion::Implicit1_0)
-                .map_err(malformed)?;
-            check_chars(&value)?;
-            let key = attribute.key;
-            let name = key.as_ref();
-            check_name(name)?;
-            match name.split_once(':') {
-                None if name == "xmlns" => {
-                    let binding = (Span::default(), self.store(&value));
-                    self.scope.push(binding);
-                }
-                None => {
-                    let attribute = Attribute {
-                        ns: Span::default(),
-                        name: self.store(name),
-                        value: self.store(&value),
-                    };
-                    self.document.attributes.push(attribute);
-                }
-                Some(("xmlns", prefix)) => {
-                    if value.is_empty() {
-                        return Err(malformed("a prefix bound to nothing"));
+            let (prefix, local) = split_name(name)?;
+            match (prefix, local) {
+                (None, "xmlns") => self.declare("", raw, outer_scope)?,
+                (Some("xmlns"), _) => self.declare(local, raw, outer_scope)?,
+                _ => {
+                    let siblings = self.document.attributes.get(first as usize..);
+                    if siblings.unwrap_or_default().iter().any(|sibling| {
+                        self.document.str(sibling.name) == local
+                            && self.document.str(sibling.ns) == prefix.unwrap_or_default()
+                    }) {
+                        return Err(malformed("an attribute that is there twice"));
                     }
-                    let binding = (self.store(prefix), self.store(&value));
-                    self.scope.push(binding);
-                }
-                Some((prefix, local)) => {
-                    let prefix_span = self.store(prefix);
                     let attribute = Attribute {
-                        ns: prefix_span,
+                        ns: prefix.map(|prefix| self.store(prefix)).unwrap_or_default(),
                         name: self.store(local),
-                        value: self.store(&value),
+                        value: self.store_value(raw)?,
                     };
-                    prefixed.push(index(self.document.attributes.len()));
+                    if prefix.is_some() {
+                        prefixed.push(index(self.document.attributes.len()));
+                    }
                     self.document.attributes.push(attribute);
                 }
             }
@@ -144,11 +127,8 @@ impl<'s> Parser<'s> {
                 attribute.ns = ns;
             }
         }
-        let qname = start.name();
-        let name = qname.as_ref();
-        check_name(name)?;
-        let (prefix, local) = name.split_once(':').unwrap_or(("", name));
-        let ns = self.resolve(prefix)?;
+        let (prefix, local) = split_name(start.name().into_inner())?;
+        let ns = self.resolve(prefix.unwrap_or_default())?;
         let name = self.store(local);
         let attributes = first..index(self.document.attributes.len());
         let node = self.append(Node {
@@ -221,6 +201,47 @@ impl<'s> Parser<'s> {
         new
     }
 
+    /// Binds a prefix, empty for the default namespace, within the element.
+    fn declare(&mut self, prefix: &str, raw: &str, outer_scope: usize) -> Result<(), Error> {
+        let own = self.scope.get(outer_scope..).unwrap_or_default();
+        if own
+            .iter()
+            .any(|(bound, _)| self.document.str(*bound) == prefix)
+        {
+            return Err(malformed("an attribute that is there twice"));
+        }
+        let binding = (self.store(prefix), self.store_value(raw)?);
+        if !prefix.is_empty() && binding.1.is_empty() {
+            return Err(malformed("a prefix bound to nothing"));
+        }
+        self.scope.push(binding);
+        Ok(())
+    }
+
+    /// Stores the value of an attribute, its references resolved and its blanks normalised
+    /// (XML 1.0 §3.3.3).
+    fn store_value(&mut self, raw: &str) -> Result<Span, Error> {
+        // Almost all values are printable ASCII that stands for itself: decide that by bytes.
+        if raw
+            .bytes()
+            .all(|b| (0x20..0x7F).contains(&b) && !matches!(b, b'<' | b'&'))
+        {
+            return Ok(self.store(raw));
+        }
+        if raw.contains('<') {
+            return Err(malformed("'<' in an attribute"));
+        }
+        let attribute = quick_xml::events::attributes::Attribute {
+            key: QName(""),
+            value: raw.into(),
+        };
+        let value = attribute
+            .normalized_value(XmlVersion::Implicit1_0)
+            .map_err(malformed)?;
+        check_chars(&value)?;
+        Ok(self.store(&value))
+    }
+
     fn store(&mut self, text: &str) -> Span {
         let start = index(self.document.text.len());
         self.document.text.push_str(text);
@@ -261,25 +282,7 @@ fn check_chars(text: &str) -> Result<(), Error> {
     }
 }
 
-/// Names as Namespaces in XML §4 has them, looking no closer than is needed for safe re-writing.
-fn check_name(name: &str) -> Result<(), Error> {
-    let legal = |part: &str| {
-        let mut chars = part.chars();
-        chars.next().is_some_and(|c| c.is_alphabetic() || c == '_')
-            && chars.all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '\u{B7}'))
-    };
-    let well = match name.split_once(':') {
-        None => legal(name),
-        Some((prefix, local)) => legal(prefix) && legal(local),
-    };
-    if well {
-        Ok(())
-    } else {
-        Err(malformed("an illegal name"))
-    }
-}
-
-fn malformed(error: impl std::fmt::Display) -> Error {
+pub(super) fn malformed(error: impl std::fmt::Display) -> Error {
     Error::NotWellFormed(error.to_string())
 }
 
