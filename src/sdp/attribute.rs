@@ -272,7 +272,8 @@ impl Display for Attribute {
         if let Self::Candidate(candidate) = self {
             return write!(f, "a={candidate}\r\n");
         }
-        write!(f, "a={}", self.name())?;
+        f.write_str("a=")?;
+        f.write_str(self.name())?;
         match self {
             Self::BundleOnly
             | Self::Candidate(_)
@@ -284,9 +285,9 @@ impl Display for Attribute {
             | Self::RtcpRsize
             | Self::Other { value: None, .. } => Ok(()),
             Self::Content(names) => separated(f, ":", ",", names),
-            Self::Crypto(crypto) => write!(f, ":{crypto}"),
-            Self::ExtMap(map) => write!(f, ":{map}"),
-            Self::Feedback(feedback) => write!(f, ":{feedback}"),
+            Self::Crypto(crypto) => behind_colon(f, crypto),
+            Self::ExtMap(map) => behind_colon(f, map),
+            Self::Feedback(feedback) => behind_colon(f, feedback),
             Self::Fingerprint(own) => write!(f, ":{} {}", own.hash, own.value),
             Self::Fmtp(fmtp) => write!(f, ":{} {}", fmtp.format, fmtp.parameters),
             Self::Group(group) => {
@@ -294,28 +295,26 @@ impl Display for Attribute {
                 group.mids.iter().try_for_each(|mid| write!(f, " {mid}"))
             }
             Self::IceOptions(options) => separated(f, ":", " ", options),
-            Self::IcePwd(pwd) => write!(f, ":{pwd}"),
-            Self::IceUfrag(ufrag) => write!(f, ":{ufrag}"),
-            Self::MaxMessageSize(size) => write!(f, ":{size}"),
-            Self::MaxPtime(time) | Self::Ptime(time) => write!(f, ":{time}"),
-            Self::Mid(mid) => write!(f, ":{mid}"),
-            Self::Msid(msid) => write!(f, ":{msid}"),
-            Self::Rid(rid) => write!(f, ":{rid}"),
-            Self::RtpMap(map) => write!(f, ":{map}"),
+            Self::IcePwd(pwd) => behind_colon(f, pwd),
+            Self::IceUfrag(ufrag) => behind_colon(f, ufrag),
+            Self::MaxMessageSize(size) => behind_colon(f, size),
+            Self::MaxPtime(time) | Self::Ptime(time) => behind_colon(f, time),
+            Self::Mid(mid) => behind_colon(f, mid),
+            Self::Msid(msid) => behind_colon(f, msid),
+            Self::Rid(rid) => behind_colon(f, rid),
+            Self::RtpMap(map) => behind_colon(f, map),
             Self::SctpMap(map) => {
                 write!(f, ":{} {}", map.port, map.application)?;
                 map.streams
                     .iter()
                     .try_for_each(|streams| write!(f, " {streams}"))
             }
-            Self::SctpPort(port) => write!(f, ":{port}"),
-            Self::Setup(setup) => write!(f, ":{}", setup.as_str()),
+            Self::SctpPort(port) => behind_colon(f, port),
+            Self::Setup(setup) => behind_colon(f, setup.as_str()),
             Self::Simulcast(value)
             | Self::Other {
                 value: Some(value), ..
-            } => {
-                write!(f, ":{value}")
-            }
+            } => behind_colon(f, value),
             Self::Ssrc(ssrc) => {
                 write!(f, ":{} {}", ssrc.id, ssrc.name)?;
                 ssrc.value
@@ -329,6 +328,11 @@ impl Display for Attribute {
         }?;
         f.write_str("\r\n")
     }
+}
+
+fn behind_colon(f: &mut fmt::Formatter<'_>, value: impl Display) -> fmt::Result {
+    f.write_str(":")?;
+    value.fmt(f)
 }
 
 fn separated(

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Deref;
 
+use compact_str::{CompactString, ToCompactString as _};
+
 /// The string does not fit the grammar that its place demands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a {0}")]
@@ -13,7 +15,7 @@ macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident, $label:literal, $check:path) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Box<str>);
+        pub struct $name(CompactString);
 
         impl $name {
             /// Checks and keeps the string.
@@ -28,7 +30,7 @@ macro_rules! checked_text {
             #[allow(dead_code, reason = "not every type is made from literals")]
             pub(crate) fn literal(text: &'static str) -> Self {
                 debug_assert!($check(text), "not a {}: {text}", $label);
-                Self(text.into())
+                Self(CompactString::const_new(text))
             }
 
             /// The string.
@@ -107,13 +109,13 @@ impl From<Word> for ByteString {
 
 impl From<u64> for Word {
     fn from(number: u64) -> Self {
-        Self(number.to_string().into())
+        Self(number.to_compact_string())
     }
 }
 
 impl From<u8> for Token {
     fn from(number: u8) -> Self {
-        Self(number.to_string().into())
+        Self(number.to_compact_string())
     }
 }
 
