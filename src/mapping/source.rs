@@ -61,12 +61,17 @@ impl Lines<'_> {
                     .map(|msid| Parameter::new("msid", msid.to_string())),
             );
         }
-        description
-            .source_groups
-            .extend(self.groups.iter().map(|group| SourceGroup {
+        for group in &self.groups {
+            // RFC 5576 §4.2 allows a group of none, XEP-0339's schema does not.
+            if group.ssrcs.is_empty() {
+                report.note(Some(section), "ssrc-group", Why::Meaningless);
+                continue;
+            }
+            description.source_groups.push(SourceGroup {
                 semantics: group.semantics.as_str().to_owned(),
                 ssrcs: group.ssrcs.clone(),
-            }));
+            });
+        }
         if dialect.streams {
             description
                 .streams
