@@ -14,7 +14,7 @@
     reason = "a tool for developers"
 )]
 
-#[path = "../../src/io/turn/batch.rs"]
+#[path = "../../src/io/turn/batch/mod.rs"]
 #[allow(dead_code, reason = "its tests are run where it belongs")]
 mod batch;
 
