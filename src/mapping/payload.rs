@@ -253,7 +253,7 @@ fn parameters_to_sdp(
 
 /// Undoes what Monal's SDP library does to parameters: `_` for `-`, words for numbers, decimal for
 /// hexadecimal, and defaults written out for codecs that have no such parameter. No codec has a
-/// parameter that is really called so.
+/// parameter that is really called so, nor one of Opus (RFC 7587 §6.1) that is really a word.
 fn repair<'a>(
     name: &'a str,
     value: &'a str,
@@ -272,6 +272,7 @@ fn repair<'a>(
         },
         "level_asymmetry_allowed" => ("level-asymmetry-allowed", number(value).into()),
         "packetization_mode" => ("packetization-mode", number(value).into()),
+        "cbr" | "stereo" | "usedtx" | "useinbandfec" => (name, number(value).into()),
         "max_fs" => ("max-fs", value.into()),
         "max_fr" => ("max-fr", value.into()),
         "dtmp_tones" => ("", value.into()),
@@ -365,6 +366,11 @@ mod tests {
             ""
         );
         assert_eq!(back(&[Parameter::new("dtmp_tones", "0-15")], false), "0-15");
+        let opus = [
+            Parameter::new("minptime", "10"),
+            Parameter::new("useinbandfec", "true"),
+        ];
+        assert_eq!(back(&opus, false), "minptime=10;useinbandfec=1");
         let red = [
             Parameter::new("encodings", "111"),
             Parameter::new("encodings", "111"),
