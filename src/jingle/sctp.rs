@@ -28,7 +28,9 @@ impl SctpMap {
                 .to_owned(),
             streams: element
                 .attr("streams")
-                .and_then(|streams| streams.trim().parse().ok()),
+                .and_then(|streams| streams.trim().parse().ok())
+                // Jitsi's; the schema wants a positive number.
+                .filter(|streams| *streams > 0),
         }
     }
 

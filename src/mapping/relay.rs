@@ -17,10 +17,11 @@ pub fn relay(jingle: &Jingle, owner: Role, to: &Dialect) -> Result<(Vec<Jingle>,
     let mut own = jingle.clone();
     own.initiator = None;
     own.responder = None;
-    if matches!(
+    let is_new = matches!(
         own.action,
         Action::SessionInitiate | Action::SessionAccept | Action::ContentAdd
-    ) {
+    );
+    if is_new {
         own.contents = super::to_sdp::usable(jingle, &mut report)?
             .into_iter()
             .cloned()
@@ -38,8 +39,22 @@ pub fn relay(jingle: &Jingle, owner: Role, to: &Dialect) -> Result<(Vec<Jingle>,
             return Err(Refusal::UnsupportedApplications);
         }
     }
+    let left_out: Vec<_> = jingle
+        .contents
+        .iter()
+        .map(|content| &content.name)
+        .filter(|name| own.contents.iter().all(|own| own.name != **name))
+        .collect();
+    for group in &mut own.groups {
+        group.contents.retain(|name| !left_out.contains(&name));
+    }
+    own.groups.retain(|group| !group.contents.is_empty());
     for content in &mut own.contents {
         clean(content, owner, to, &mut report);
+        // XEP-0166 wants a description in each new content; stanza and Jitsi give data channels none.
+        if is_new && content.description.is_none() && super::to_sdp::is_data(content) {
+            content.description = Some(Description::Data);
+        }
     }
     if !to.groups && !own.groups.is_empty() {
         own.groups.clear();
@@ -129,6 +144,10 @@ fn distinct(candidates: Vec<Candidate>) -> Vec<Candidate> {
     let mut all: Vec<Candidate> = Vec::with_capacity(candidates.len());
     for mut own in candidates {
         own.network.get_or_insert_with(|| "0".to_owned());
+        // Monal names the address by itself.
+        if own.related_address.is_some() {
+            own.related_port.get_or_insert(0);
+        }
         let said = |other: &Candidate| {
             let id = own.id.clone();
             Candidate {
