@@ -25,7 +25,7 @@ use toml::Table;
 
 use self::source::Source;
 use crate::credentials::{Secret, extdisco};
-use crate::io::{link, run};
+use crate::io::{http, link, run};
 use crate::telemetry::LogConfig;
 use crate::{gateway, turn};
 
@@ -96,8 +96,11 @@ impl Config {
         let call = source.section("call", &[]);
         let access = source.section("access", &[]);
         let limits = source.section("limits", &[]);
-        let http = source.section("http", &["admin_token"]);
-        let log = source.section("log", &[]);
+        let log: LogConfig = source.section("log", &[]);
+        let http = http::Config {
+            pii: log.pii,
+            ..source.section("http", &["admin_token"])
+        };
         let component = link.and_then(|link| {
             let defaults = turn::Config::default();
             let credentials = turn.as_ref().unwrap_or(&defaults);
@@ -108,6 +111,7 @@ impl Config {
                 ice,
                 credential_ttl: credentials.credential_ttl,
                 credential_domains: credentials.credential_domains.clone(),
+                journal: http.token().is_some(),
                 // Wrong names were told when the section was read.
                 ..gateway::Config::new(BareJid::new(&link.jid).ok()?)
             };

@@ -14,7 +14,7 @@
 //!            address  stanza
 //!  mapping   mapping                              pure functions between values
 //!  engines   call  presence  disco  credentials   sans-IO state machines: told the time,
-//!            admin  gateway  turn                 given their randomness, polled for output
+//!            admin  gateway  ladder  turn         given their randomness, polled for output
 //!  shell     io  config  cli                      tokio, sockets, files, clocks, entropy
 //! ```
 //!
@@ -62,6 +62,8 @@ pub mod admin;
 pub mod presence;
 
 pub mod call;
+
+pub mod ladder;
 
 pub mod turn;
 

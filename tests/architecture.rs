@@ -45,6 +45,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
+    ("ladder", &["xml", "address", "call"]),
     ("turn", &["stun", "credentials", "telemetry"]),
     (
         "gateway",
@@ -69,6 +70,7 @@ const TABLE: &[(&str, &[&str])] = &[
         &[
             "stanza",
             "gateway",
+            "ladder",
             "turn",
             "credentials",
             "disco",
@@ -90,6 +92,7 @@ const EVERY_CONFIG: &[&str] = &[
     "presence",
     "disco",
     "call",
+    "ladder",
     "turn",
     "gateway",
     "io",
@@ -108,6 +111,7 @@ const ANYTHING: &[&str] = &[
     "presence",
     "disco",
     "call",
+    "ladder",
     "turn",
     "gateway",
     "io",

@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use campana::credentials::{Secret, extdisco};
 use campana::gateway::{Change, Config, Gateway, Key, Output, Record};
+use campana::ladder::{self, Ladders};
 use campana::presence::Mode;
 use campana::xml::{
     BadStanza, Document, Element, Error, Limits, NS_CLIENT, NS_COMPONENT, StanzaHeader,
@@ -97,6 +98,9 @@ fn play_all() {
         for stanza in &play.emitted {
             emitted.add(&name, stanza);
         }
+        if let Some(told) = told_of_people(&play.ladders) {
+            failed.push(format!("{name}: a ladder says {told}"));
+        }
     }
     assert!(!files.is_empty(), "no flows");
     assert!(
@@ -107,6 +111,46 @@ fn play_all() {
         failed.join("\n")
     );
     emitted.assert_valid();
+}
+
+fn ladders(now: Instant) -> Ladders {
+    Ladders::new(
+        ladder::Config::default(),
+        "call.example.org",
+        now,
+        1_700_000_000_000,
+    )
+}
+
+/// What a ladder must not show, if it does: people, addresses, passwords and keys.
+fn told_of_people(ladders: &Ladders) -> Option<String> {
+    let numbers = ladders.list(None).into_iter().map(|line| line.call);
+    numbers
+        .filter_map(|number| ladders.get(number))
+        .find_map(|ladder| {
+            let text = serde_json::to_string_pretty(&(ladder.parties(), ladder.steps())).unwrap();
+            let mut lines = text.lines().flat_map(|line| line.split("\\n"));
+            let told = lines.find(|line| {
+                let people = [
+                    "juliet",
+                    "romeo",
+                    "@example",
+                    "\\40",
+                    "192.0.2.",
+                    "203.0.113.",
+                    "198.51.100.",
+                ];
+                let secret = |lead: &str| {
+                    let value = line.split_once(lead).map(|(_, behind)| behind);
+                    value.is_some_and(|value| !value.is_empty() && !value.starts_with(['•', '\'']))
+                };
+                people.iter().any(|name| line.contains(name))
+                    || [" pwd='", "a=ice-pwd:", "inline:"]
+                        .iter()
+                        .any(|lead| secret(lead))
+            });
+            told.map(str::to_owned)
+        })
 }
 
 struct Play {
@@ -132,6 +176,8 @@ struct Play {
     restarts: u8,
     /// What admins asked of the process.
     orders: Vec<Output>,
+    /// What an operator sees of the calls.
+    ladders: Ladders,
 }
 
 impl Play {
@@ -139,6 +185,7 @@ impl Play {
         let now = Instant::now();
         let mut config = Config::new("call.example.org".parse().unwrap());
         config.access.mode = Mode::Anyone;
+        config.journal = true;
         config.ice = vec![
             extdisco::Service::parse("stun:192.0.2.1:3478", None).unwrap(),
             extdisco::Service::parse("turn:192.0.2.1:3478", Some(Secret::new("north"))).unwrap(),
@@ -149,6 +196,7 @@ impl Play {
             kept: HashMap::new(),
             restarts: 0,
             orders: Vec::new(),
+            ladders: ladders(now),
             now,
             inbox: BTreeMap::new(),
             variables: HashMap::new(),
@@ -352,7 +400,12 @@ impl Play {
     fn drain(&mut self) -> Option<Instant> {
         loop {
             match self.gateway.poll_output() {
-                Output::Timeout(due) => return due,
+                Output::Timeout(due) => {
+                    while let Some(record) = self.gateway.poll_record() {
+                        self.ladders.record(record);
+                    }
+                    return due;
+                }
                 Output::DropAllocations { username } => self.dropped.push(username),
                 order @ (Output::Reload | Output::Stop) => self.orders.push(order),
                 Output::Privileges(_) => {}

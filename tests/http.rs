@@ -16,10 +16,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use campana::gateway::{self, Gateway, Privileges};
-use campana::io::http::{Config, Health, Metrics, Server};
+use campana::credentials::Secret;
+use campana::gateway::{self, Gateway, Output, Privileges};
+use campana::io::http::{Calls, Config, Health, Metrics, Server};
 use campana::io::turn::Meter;
+use campana::ladder::{self, Ladders, Relayed};
+use campana::presence::Mode;
 use campana::telemetry::{LinkCounters, metric};
+use campana::xml::{Document, Limits, NS_COMPONENT};
 use fake_server::{BOUND, connected, expect_down, expect_up};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -43,12 +47,22 @@ async fn serve_all(
     health: Health,
     metrics: Metrics,
 ) -> Running {
+    serve_calls(config, service, health, metrics, None).await
+}
+
+async fn serve_calls(
+    config: Config,
+    service: Option<&str>,
+    health: Health,
+    metrics: Metrics,
+    calls: Option<Calls>,
+) -> Running {
     let config = Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         ..config
     };
     let listener = TcpListener::bind(config.listen).await.unwrap();
-    let server = Server::new(listener, &config, service, health, metrics).unwrap();
+    let server = Server::new(listener, &config, service, health, metrics, calls).unwrap();
     let address = server.address();
     assert_ne!(address.port(), 0);
     let (stop, stopped) = oneshot::channel::<()>();
@@ -206,6 +220,298 @@ fn read_metrics(text: &str) -> BTreeMap<String, (String, f64)> {
         }
     }
     series
+}
+
+/// A gateway whose calls are kept.
+struct Journalled {
+    gateway: Gateway,
+    calls: Calls,
+    now: Instant,
+}
+
+impl Journalled {
+    fn new(config: ladder::Config) -> Self {
+        let now = Instant::now();
+        let mut gateway = gateway::Config::new("call.example.org".parse().unwrap());
+        gateway.access.mode = Mode::Anyone;
+        gateway.journal = true;
+        let mut gateway = Gateway::new(gateway, now, 1_700_000_000, [7; 32]);
+        gateway.handle_link_up(now);
+        let ladders = Ladders::new(config, "call.example.org", now, 1_700_000_000_000);
+        Self {
+            gateway,
+            calls: Calls::new(ladders),
+            now,
+        }
+    }
+
+    fn send(&mut self, stanza: &str) -> Vec<String> {
+        self.now += Duration::from_millis(100);
+        let limits = Limits::default();
+        let stanza = Document::parse(stanza.as_bytes(), NS_COMPONENT, &limits).unwrap();
+        self.gateway.handle_stanza(self.now, stanza);
+        let mut sent = Vec::new();
+        loop {
+            match self.gateway.poll_output() {
+                Output::Stanza(stanza) => sent.push(stanza),
+                Output::Timeout(_) => break,
+                _ => {}
+            }
+        }
+        while let Some(record) = self.gateway.poll_record() {
+            self.calls.record(record);
+        }
+        sent
+    }
+
+    /// Romeo's app calls Juliet's, which is there, and hangs up.
+    fn call(&mut self, sid: &str, sdp: &str, end: &str) {
+        self.send(
+            "<presence from='juliet@example.org/page' to='call.example.org'>\
+             <device xmlns='urn:x-campana:sdp:0' media='audio video'/></presence>",
+        );
+        let step = |step: &str, id: &str| {
+            format!(
+                "<iq type='set' id='{id}' from='romeo@example.net/web' \
+                 to='juliet\\40example.org@call.example.org'>\
+                 <session xmlns='urn:x-campana:sdp:0' sid='{sid}'>{step}</session></iq>"
+            )
+        };
+        let sent = self.send(&step(&format!("<offer>{sdp}</offer>"), &format!("{sid}-1")));
+        assert!(sent.iter().any(|it| it.contains("<propose")), "{sent:?}");
+        let sent = self.send(&step(
+            &format!("<end reason='cancel'>{end}</end>"),
+            &format!("{sid}-2"),
+        ));
+        assert!(sent.iter().any(|it| it.contains("<end")), "{sent:?}");
+    }
+
+    async fn serve(&self, token: Option<&str>) -> Running {
+        let config = Config {
+            admin_token: token.map(Secret::new),
+            ..Config::default()
+        };
+        let calls = Some(self.calls.clone());
+        serve_calls(config, None, Health::new(None), Metrics::default(), calls).await
+    }
+}
+
+const BEARER: &str = "HTTP/1.1\r\nauthorization: Bearer north\r\nx:";
+const SDP: &str = include_str!("corpus/chrome156/audio-video-data.offer.sdp");
+
+#[tokio::test]
+async fn calls_are_for_whoever_has_the_token() {
+    let mut gateway = Journalled::new(ladder::Config::default());
+    gateway.call("s1", SDP, "bye");
+    let paths = [
+        "/calls",
+        "/calls.json",
+        "/calls/1",
+        "/calls/1.json",
+        "/calls/2",
+    ];
+    for none in [None, Some("")] {
+        let http = gateway.serve(none).await;
+        for path in paths {
+            let (status, ..) = http.ask(&format!("GET {path} {BEARER}")).await;
+            assert_eq!(status, 404, "{path}");
+        }
+    }
+    let http = gateway.serve(Some("north")).await;
+    for path in paths {
+        for wrong in [
+            "x: y",
+            "authorization: Bearer nort",
+            "authorization: Basic bm9ydGg=",
+        ] {
+            let request = format!("GET {path} HTTP/1.1\r\n{wrong}\r\nx:");
+            let (status, head, body) = http.ask(&request).await;
+            assert_eq!(status, 401, "{path} {wrong}");
+            assert!(head.contains("www-authenticate: basic realm="), "{head}");
+            assert!(!body.contains("juliet") && !body.contains("s1"), "{body}");
+        }
+        let (status, head, _) = http.ask(&format!("GET {path} {BEARER}")).await;
+        assert_eq!(status, if path == "/calls/2" { 404 } else { 200 }, "{path}");
+        if status == 200 {
+            assert!(head.contains("cache-control: no-store"), "{head}");
+        }
+        assert_eq!(http.ask(&format!("POST {path} {BEARER}")).await.0, 405);
+    }
+    // ":north", as a browser says it.
+    let basic = "GET /calls/1 HTTP/1.1\r\nauthorization: Basic Om5vcnRo\r\nx:";
+    let (status, head, body) = http.ask(basic).await;
+    assert_eq!(status, 200);
+    assert!(head.contains("content-security-policy: default-src 'none'; style-src 'sha256-"));
+    assert!(
+        !head.contains("script-src") && !body.contains("<script"),
+        "{body}"
+    );
+    assert!(body.contains("iq set session offer"), "{body}");
+    for number in [
+        "0",
+        "-1",
+        "x",
+        "1.json.json",
+        "99999999999999999999",
+        "%3Cb%3E",
+    ] {
+        let (status, ..) = http.ask(&format!("GET /calls/{number} {BEARER}")).await;
+        assert_eq!(status, 404, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn a_ladder_tells_who_sent_what_and_names_nobody() {
+    let mut gateway = Journalled::new(ladder::Config::default());
+    let sdp =
+        format!("{SDP}a=candidate:1 1 udp 9 192.0.2.77 5000 typ srflx raddr 10.1.2.3 rport 9\n");
+    gateway.call("s1", &sdp, "romeo@example.net went home");
+    gateway.calls.relayed(
+        gateway.now,
+        &Relayed {
+            person: "romeo@example.net".into(),
+            seconds: 1,
+            up_bytes: 1000,
+            down_bytes: 234,
+            transport: "udp".into(),
+        },
+    );
+    let http = gateway.serve(Some("north")).await;
+    let (_, head, body) = http.ask(&format!("GET /calls/1.json {BEARER}")).await;
+    assert!(head.contains("content-type: application/json"), "{head}");
+    let told: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(told["call"]["reason"], "cancel");
+    assert_eq!(told["call"]["began"], 1_700_000_000_200_u64);
+    assert_eq!(told["call"]["ended"], 100);
+    let caller = &told["parties"][0];
+    assert_eq!(caller["name"], "caller/device-1");
+    assert_eq!(caller["dialect"], "web");
+    assert_eq!(caller["relayed_bytes"], 1234);
+    assert_eq!(caller["candidates"]["srflx"], 1);
+    let steps = told["steps"].as_array().unwrap();
+    let titles: Vec<&str> = steps.iter().filter_map(|it| it["title"].as_str()).collect();
+    for title in [
+        "iq set session offer",
+        "iq set session propose",
+        "message propose",
+        "iq set session end cancel",
+    ] {
+        assert!(titles.contains(&title), "{title} in {titles:?}");
+    }
+    let ended = steps.iter().find(|it| it["event"] == "ended").unwrap();
+    assert_eq!(ended["text"], "… went home");
+    let (_, _, page) = http.ask(&format!("GET /calls/1 {BEARER}")).await;
+    let (_, _, list) = http.ask(&format!("GET /calls {BEARER}")).await;
+    let password = SDP
+        .split("a=ice-pwd:")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap();
+    for shown in [&body, &page, &list] {
+        for name in [
+            "romeo",
+            "juliet@",
+            "juliet\\40",
+            "192.0.2.77",
+            "10.1.2.3",
+            password,
+        ] {
+            // The field of the form has an example in it.
+            let shown = shown.replace("placeholder='juliet@example.org'", "");
+            assert!(!shown.contains(name), "{name} in {shown}");
+        }
+    }
+    // Whoever knows a name may ask for it.
+    for (query, found) in [
+        ("person=romeo%40example.net", true),
+        ("person=nurse%40example.org", false),
+    ] {
+        let (_, _, list) = http.ask(&format!("GET /calls?{query} {BEARER}")).await;
+        assert_eq!(list.contains("calls/1"), found, "{list}");
+    }
+
+    let mut gateway = Journalled::new(ladder::Config {
+        pii: true,
+        ..ladder::Config::default()
+    });
+    gateway.call("s1", &sdp, "bye");
+    let http = gateway.serve(Some("north")).await;
+    let (_, _, page) = http.ask(&format!("GET /calls/1 {BEARER}")).await;
+    assert!(
+        page.contains("romeo@example.net/web") && page.contains("192.0.2.77"),
+        "{page}"
+    );
+    assert!(!page.contains(password), "{page}");
+}
+
+#[tokio::test]
+async fn what_peers_write_is_never_markup() {
+    let mut gateway = Journalled::new(ladder::Config {
+        pii: true,
+        ..ladder::Config::default()
+    });
+    let evil = "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&apos;&lt;img src=x onerror=y&gt;";
+    gateway.call("s1", &format!("{SDP}a={evil}\n"), evil);
+    let http = gateway.serve(Some("north")).await;
+    for path in ["/calls", "/calls/1"] {
+        let (_, _, page) = http.ask(&format!("GET {path} {BEARER}")).await;
+        assert!(
+            !page.contains("<script") && !page.contains("<img"),
+            "{page}"
+        );
+    }
+    let (_, _, page) = http.ask(&format!("GET /calls/1 {BEARER}")).await;
+    assert!(page.contains("&lt;script&gt;alert(1)"), "{page}");
+}
+
+#[tokio::test]
+async fn no_more_calls_and_bytes_are_kept_than_allowed() {
+    let mut gateway = Journalled::new(ladder::Config {
+        calls: 3,
+        call_bytes: 16 * 1024,
+        ..ladder::Config::default()
+    });
+    for n in 1..=5 {
+        gateway.call(&format!("s{n}"), SDP, "bye");
+    }
+    let http = gateway.serve(Some("north")).await;
+    let (_, _, list) = http.ask(&format!("GET /calls.json {BEARER}")).await;
+    let told: serde_json::Value = serde_json::from_str(&list).unwrap();
+    let calls = told["calls"].as_array().unwrap();
+    let numbers: Vec<_> = calls
+        .iter()
+        .map(|it| it["call"].as_u64().unwrap())
+        .collect();
+    assert_eq!(numbers, [5, 4, 3]);
+
+    // Over its bound a call keeps only what it cannot be understood without.
+    let mut gateway = Journalled::new(ladder::Config {
+        call_bytes: 4096,
+        ..ladder::Config::default()
+    });
+    gateway.call("s1", SDP, "bye");
+    let http = gateway.serve(Some("north")).await;
+    let (_, _, body) = http.ask(&format!("GET /calls/1.json {BEARER}")).await;
+    let told: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert!(told["left_out"].as_u64().unwrap() > 0, "{body}");
+    assert_eq!(told["call"]["reason"], "cancel");
+    assert!(body.len() < 16 * 1024, "{}", body.len());
+
+    let mut gateway = Journalled::new(ladder::Config {
+        calls_bytes: 64 * 1024,
+        ..ladder::Config::default()
+    });
+    for n in 1..=9 {
+        gateway.call(&format!("s{n}"), SDP, "bye");
+    }
+    let http = gateway.serve(Some("north")).await;
+    let (_, _, list) = http.ask(&format!("GET /calls.json {BEARER}")).await;
+    let told: serde_json::Value = serde_json::from_str(&list).unwrap();
+    let calls = told["calls"].as_array().unwrap();
+    assert!((1..9).contains(&calls.len()), "{list}");
+    assert_eq!(calls[0]["call"], 9);
 }
 
 #[tokio::test]

@@ -60,6 +60,8 @@ fn the_example_is_right_with_its_commented_keys_too() {
         gateway::Config {
             ice,
             access,
+            // Since http.admin_token is set.
+            journal: true,
             ..defaults
         }
     );

@@ -5,12 +5,14 @@
 //!   503 with the reasons. Listeners need no mention: the process ends if one cannot be bound. It
 //!   also says what the XMPP servers let us do, which is no condition.
 //! - `/metrics`: counts, for Prometheus.
+//! - `/calls`: the ladders of the last calls, for whoever has the admin token.
 //! - `/config.json`: what the page must know of this server; `/.well-known/host-meta` and its `.json`
 //!   the part that any client may want (XEP-0156).
 //! - everything else: the page, if it was built.
 //!
 //! Only GET and HEAD are answered, and nobody may hold a connection without asking for something.
 
+mod calls;
 mod config;
 mod discovery;
 mod metrics;
@@ -43,6 +45,7 @@ use super::link::Status;
 use crate::gateway::Privileges;
 use crate::telemetry::Pii;
 
+pub use calls::Calls;
 pub use config::Config;
 pub use metrics::Metrics;
 
@@ -112,7 +115,8 @@ impl Health {
 }
 
 impl Server {
-    /// `listener` is bound to `config.listen`, `service` the component's JID, if there is one.
+    /// `listener` is bound to `config.listen`, `service` is the component's JID, if there is one, and
+    /// `calls` what is kept of calls, if anything is.
     ///
     /// # Errors
     /// The listener has no address.
@@ -122,13 +126,14 @@ impl Server {
         service: Option<&str>,
         health: Health,
         metrics: Metrics,
+        calls: Option<Calls>,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         info!(listen.addr = %address, "http listening");
         Ok(Self {
             listener,
             address,
-            router: router(config, service, health, metrics),
+            router: router(config, service, health, metrics, calls),
         })
     }
 
@@ -182,7 +187,13 @@ impl Server {
     }
 }
 
-fn router(config: &Config, service: Option<&str>, health: Health, metrics: Metrics) -> Router {
+fn router(
+    config: &Config,
+    service: Option<&str>,
+    health: Health,
+    metrics: Metrics,
+    calls: Option<Calls>,
+) -> Router {
     let page_config = discovery::page_config(config, service);
     // Text of the configuration that no header can hold would have been no URL either.
     let policy = HeaderValue::from_str(&discovery::policy(config))
@@ -221,6 +232,7 @@ fn router(config: &Config, service: Option<&str>, health: Health, metrics: Metri
             "/.well-known/host-meta",
             get(|| async move { discovery::host_meta(&xrd) }),
         )
+        .merge(calls::router(config, calls))
         .fallback_service(get(page::serve))
         .layer(middleware::from_fn_with_state(policy, guard))
 }
@@ -253,9 +265,11 @@ async fn readyz(State(health): State<Health>) -> Response {
 /// What every answer carries.
 async fn guard(State(policy): State<HeaderValue>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    // Pages that have a stricter one of their own keep it.
     response
         .headers_mut()
-        .insert(CONTENT_SECURITY_POLICY, policy);
+        .entry(CONTENT_SECURITY_POLICY)
+        .or_insert(policy);
     for (name, value) in GUARDS {
         response.headers_mut().insert(
             HeaderName::from_static(name),
@@ -265,7 +279,8 @@ async fn guard(State(policy): State<HeaderValue>, request: Request, next: Next) 
     response
 }
 
-const GUARDS: [(&str, &str); 4] = [
+const GUARDS: [(&str, &str); 5] = [
+    ("cross-origin-resource-policy", "same-origin"),
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),
     ("cross-origin-opener-policy", "same-origin"),

@@ -20,19 +20,21 @@ use ring::rand::{SecureRandom, SystemRandom};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
-use self::drive::{Commands, Effects, drive, now};
+use self::drive::{Commands, Effects, drive, now, unix_millis};
 use self::state::turn_secret;
 use super::echo::{self, Echo};
-use super::http::{self, Health, Metrics};
+use super::http::{self, Calls, Health, Metrics};
 use super::link::{self, Link};
 use super::store::{self, Store};
 use super::turn;
-use crate::credentials::{Secrets, extdisco};
+use crate::credentials::{Secrets, Username, extdisco};
 use crate::gateway::{self, Change, Gateway, Privileges, Record};
+use crate::ladder::{self, Ladders, Relayed};
 use crate::telemetry::LinkCounters;
+use crate::turn::Ended;
 
 pub use drive::unix;
 
@@ -158,7 +160,28 @@ async fn serve(config: Config) -> Result<(), Error> {
     }
     let health = Health::new(component.as_ref().map(|(_, link, ..)| link.status()));
     let service = component.as_ref().map(|(jid, ..)| jid.as_str());
-    let server = http::Server::new(listener, &config.http, service, health.clone(), metrics)?;
+    let calls = config.http.token().map(|_| {
+        let service = service.unwrap_or_default();
+        Calls::new(Ladders::new(
+            config.http.ladder(),
+            service,
+            now(),
+            unix_millis(),
+        ))
+    });
+    if let (Some(turn), Some(calls)) = (&turn, &calls) {
+        let (tell, ended) = mpsc::channel(ENDED);
+        turn.service.tell_ended(tell);
+        tokio::spawn(tell_relayed(calls.clone(), ended));
+    }
+    let server = http::Server::new(
+        listener,
+        &config.http,
+        service,
+        health.clone(),
+        metrics,
+        calls.clone(),
+    )?;
     let (stop, mut stopped) = watch::channel(());
     let http = tokio::spawn(server.serve(async move {
         // Ends when the sender is dropped.
@@ -175,6 +198,7 @@ async fn serve(config: Config) -> Result<(), Error> {
                 store: &store,
                 health: &health,
                 echo: &echo,
+                calls: calls.as_ref(),
                 drain_until: &drain_until,
             };
             drive(
@@ -209,6 +233,23 @@ async fn serve(config: Config) -> Result<(), Error> {
     Ok(())
 }
 
+/// Adds what TURN relayed to the calls that it was for.
+async fn tell_relayed(calls: Calls, mut ended: mpsc::Receiver<Ended>) {
+    while let Some(ended) = ended.recv().await {
+        let Ok(name) = Username::parse(&ended.username) else {
+            continue;
+        };
+        let relayed = Relayed {
+            person: name.person.to_owned(),
+            seconds: ended.lasted.as_secs(),
+            up_bytes: ended.up.bytes,
+            down_bytes: ended.down.bytes,
+            transport: ended.client.transport.to_string(),
+        };
+        calls.relayed(now(), &relayed);
+    }
+}
+
 /// Without a directory to write to calls work all the same, so that does not keep us from starting;
 /// a store that is there and cannot be read does, since it would be lost.
 fn open_store(state_dir: &Path, service: &str) -> Result<(Store, Vec<Record>), Error> {
@@ -227,6 +268,7 @@ struct World<'a> {
     store: &'a Store,
     health: &'a Health,
     echo: &'a Echo,
+    calls: Option<&'a Calls>,
     /// Until when relays stay.
     drain_until: &'a Cell<Instant>,
 }
@@ -252,6 +294,12 @@ impl Effects for World<'_> {
 
     fn privileges(&mut self, privileges: Privileges) {
         self.health.set_privileges(privileges);
+    }
+
+    fn record(&mut self, record: ladder::Record) {
+        if let Some(calls) = self.calls {
+            calls.record(record);
+        }
     }
 
     fn draining(&mut self, until: Instant) {
@@ -353,6 +401,9 @@ fn seed() -> io::Result<[u8; 32]> {
         .map_err(|_| io::Error::other("no random numbers"))?;
     Ok(seed)
 }
+
+/// Allocations that wait to be added to their calls.
+const ENDED: usize = 1024;
 
 impl Default for Config {
     fn default() -> Self {

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
 use crate::credentials::Secret;
+use crate::ladder;
 
 /// `[http]`: health, readiness and the web page.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -14,6 +15,15 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The token that opens `/calls`; without one `/calls` does not exist.
     pub admin_token: Option<Secret>,
+    /// Calls that are kept for `/calls`.
+    pub calls: usize,
+    /// Bytes that are kept of one call.
+    pub call_bytes: usize,
+    /// Bytes that are kept of all of them.
+    pub calls_bytes: usize,
+    /// Whether `/calls` shows addresses and names of people: `log.pii`.
+    #[serde(skip)]
+    pub pii: bool,
     /// The XMPP server's WebSocket (RFC 7395), as the page must call it.
     #[serde(deserialize_with = "websocket")]
     pub websocket: Option<String>,
@@ -29,13 +39,42 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
+        let ladder::Config {
+            calls,
+            call_bytes,
+            calls_bytes,
+            pii,
+        } = ladder::Config::default();
         Self {
+            calls,
+            call_bytes,
+            calls_bytes,
+            pii,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             admin_token: None,
             websocket: None,
             bosh: None,
             domain: None,
             guests: None,
+        }
+    }
+}
+
+impl Config {
+    /// The token that opens `/calls`; an empty one opens nothing.
+    #[must_use]
+    pub fn token(&self) -> Option<&Secret> {
+        self.admin_token.as_ref().filter(|token| !token.is_empty())
+    }
+
+    /// How much is kept for `/calls`.
+    #[must_use]
+    pub fn ladder(&self) -> ladder::Config {
+        ladder::Config {
+            calls: self.calls,
+            call_bytes: self.call_bytes,
+            calls_bytes: self.calls_bytes,
+            pii: self.pii,
         }
     }
 }

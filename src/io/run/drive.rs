@@ -10,6 +10,7 @@ use tracing::{info, warn};
 use super::engine::Engine;
 use crate::gateway::{Change, Output, Privileges};
 use crate::io::link::{Event, Link};
+use crate::ladder::Record;
 use crate::xml::Document;
 
 /// What the outside asks of the loop.
@@ -30,6 +31,8 @@ pub(super) trait Effects {
     fn echo(&mut self, stanza: String);
     /// What servers let us do for their people has changed.
     fn privileges(&mut self, privileges: Privileges);
+    /// Keeps a step of a call.
+    fn record(&mut self, record: Record);
     /// The drain begins, and lasts until then at most.
     fn draining(&mut self, until: Instant);
 }
@@ -130,7 +133,12 @@ fn flush(engine: &mut impl Engine, link: &mut Link, effects: &mut impl Effects) 
             Output::Reload => effects.reload(),
             Output::Privileges(privileges) => effects.privileges(privileges),
             Output::Stop => stop = true,
-            Output::Timeout(deadline) => return Flushed { deadline, stop },
+            Output::Timeout(deadline) => {
+                while let Some(record) = engine.poll_record() {
+                    effects.record(record);
+                }
+                return Flushed { deadline, stop };
+            }
         }
     }
 }
@@ -146,6 +154,15 @@ pub fn unix() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
+}
+
+/// The same, finer.
+pub(super) fn unix_millis() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|since| since.as_millis().try_into().ok())
+        .unwrap_or_default()
 }
 
 const MINUTE: Duration = Duration::from_mins(1);

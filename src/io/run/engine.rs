@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::gateway::{Gateway, Output};
+use crate::ladder::Record;
 use crate::xml::{BadStanza, Document};
 
 /// The XMPP face of the process: [`Gateway`], or a script in tests.
@@ -25,6 +26,8 @@ pub(super) trait Engine {
     fn handle_drain(&mut self, now: Instant, until: Instant);
     /// What is to be done; call until it says [`Output::Timeout`].
     fn poll_output(&mut self) -> Output;
+    /// What has happened in calls; call until there is nothing, if anybody keeps it.
+    fn poll_record(&mut self) -> Option<Record>;
     /// Whether a call lives.
     fn has_calls(&self) -> bool;
 }
@@ -64,6 +67,10 @@ impl Engine for Gateway {
 
     fn poll_output(&mut self) -> Output {
         self.poll_output()
+    }
+
+    fn poll_record(&mut self) -> Option<Record> {
+        self.poll_record()
     }
 
     fn has_calls(&self) -> bool {

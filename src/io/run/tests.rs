@@ -17,6 +17,7 @@ use super::drive::{Commands, Effects, drive};
 use super::engine::Engine;
 use crate::gateway::{Change, Output, Privileges};
 use crate::io::link::{Config, Link};
+use crate::ladder::Record;
 use crate::telemetry::LinkCounters;
 use crate::xml::{BadStanza, Document, Limits};
 
@@ -85,6 +86,10 @@ impl Engine for Scripted {
             .unwrap_or(Output::Timeout(self.deadline))
     }
 
+    fn poll_record(&mut self) -> Option<Record> {
+        None
+    }
+
     fn has_calls(&self) -> bool {
         self.busy.load(Ordering::Relaxed)
     }
@@ -118,6 +123,10 @@ impl Effects for Dropped {
     }
 
     fn privileges(&mut self, _: Privileges) {}
+
+    fn record(&mut self, record: Record) {
+        panic!("no journal is kept: {record:?}");
+    }
 
     fn draining(&mut self, _: Instant) {}
 }

@@ -24,7 +24,7 @@ mod worker;
 use std::{
     io,
     net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -33,13 +33,14 @@ use mailbox::{Command, Mailbox};
 use rand::RngExt;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::mpsc::Sender;
 
 pub use meter::Meter;
 pub use tls::CertificateError;
 
 use crate::{
     credentials::Secrets,
-    turn::{Config, Counters, Listen, Problem, Server, Shared, Site, Transport},
+    turn::{Config, Counters, Ended, Listen, Problem, Server, Shared, Site, Transport},
 };
 
 /// Binds the listeners and starts serving. `beside` is where else this process listens, which is no
@@ -99,6 +100,7 @@ pub fn start(config: &Config, secrets: Secrets, beside: &[SocketAddr]) -> Result
         certificates,
         threads: Vec::new(),
         meter: Meter::default(),
+        ended: Arc::default(),
     };
     let workers = sockets.into_iter().zip(inboxes).zip(&mailboxes);
     for (number, ((sockets, inbox), mailbox)) in workers.enumerate() {
@@ -124,6 +126,7 @@ pub fn start(config: &Config, secrets: Secrets, beside: &[SocketAddr]) -> Result
             inbox,
             mailboxes: mailboxes.clone(),
             counters,
+            ended: Arc::clone(&service.ended),
         };
         let handle = thread::Builder::new()
             .name(format!("turn-{number}"))
@@ -197,6 +200,7 @@ pub struct Service {
     certificates: Option<Arc<tls::Certificates>>,
     threads: Vec<Thread>,
     meter: Meter,
+    ended: Arc<OnceLock<Sender<Ended>>>,
 }
 
 #[derive(Debug)]
@@ -211,6 +215,12 @@ impl Service {
     #[must_use]
     pub fn listening(&self) -> &[Listen] {
         &self.listening
+    }
+
+    /// Has it told what is left of allocations that end from now on. What finds no room is not
+    /// told; only the first call of this has an effect.
+    pub fn tell_ended(&self, ended: Sender<Ended>) {
+        self.ended.get_or_init(|| ended);
     }
 
     /// Ends all allocations of a user name, as at hang-up.

@@ -4,12 +4,13 @@ use std::{
     io,
     net::SocketAddr,
     os::fd::AsFd,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, OnceLock, PoisonError, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
 use rustix::event::epoll::{self, CreateFlags, EventFlags};
+use tokio::sync::mpsc::Sender;
 
 use super::{
     accept::Acceptor,
@@ -43,6 +44,7 @@ pub(super) struct Start {
     /// Of all threads, in the order of their numbers.
     pub(super) mailboxes: Vec<Mailbox>,
     pub(super) counters: Arc<Mutex<Counters>>,
+    pub(super) ended: Arc<OnceLock<Sender<Ended>>>,
 }
 
 /// Serves until it is told to stop.
@@ -73,6 +75,8 @@ pub(super) struct Worker {
     inbox: Inbox,
     deadline: Option<Instant>,
     pacer: Pacer,
+    /// Whoever wants to know what is left of allocations.
+    ended: Arc<OnceLock<Sender<Ended>>>,
 }
 
 impl Worker {
@@ -93,6 +97,7 @@ impl Worker {
             inbox: start.inbox,
             deadline: None,
             pacer: Pacer::new(Instant::now()),
+            ended: start.ended,
         };
         worker.listen()?;
         Ok(worker)
@@ -381,7 +386,13 @@ impl Worker {
                     self.exits.act(verdict, buffer, Origin::Nowhere);
                 }
                 Output::CloseRelay { relay } => self.exits.close(relay),
-                Output::Ended(ended) => log(&ended),
+                Output::Ended(ended) => {
+                    log(&ended);
+                    if let Some(told) = self.ended.get() {
+                        // Never waits: relaying goes before telling.
+                        told.try_send(*ended).ok();
+                    }
+                }
                 Output::Timeout(deadline) => {
                     self.deadline = deadline;
                     return;
