@@ -1,8 +1,10 @@
 //! The commands, one file each.
 
 mod check;
+mod completions;
 mod credentials;
 mod doctor;
+mod man;
 mod map;
 mod run;
 
@@ -34,6 +36,10 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Map SDP to Jingle or back, from stdin to stdout
     Map(map::Arguments),
+    /// Print what a shell completes
+    Completions(completions::Arguments),
+    /// Write the manual pages
+    Man(man::Arguments),
 }
 
 /// Where the configuration is.
@@ -60,6 +66,8 @@ pub fn main() -> ExitCode {
         Command::Credentials(arguments) => credentials::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Map(arguments) => map::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
     }
 }
 
