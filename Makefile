@@ -2,7 +2,7 @@
 
 CAMPANA := $(abspath $(or $(CARGO_TARGET_DIR),target)/release/campana)
 
-.PHONY: demo test simulation interop interop-dino screenshots web fmt lint doc bench bench-turn fuzz setup release
+.PHONY: demo test simulation interop interop-dino screenshots web fmt lint doc bench bench-turn fuzz setup release deb
 
 # A page to call from, with a private ejabberd, until Ctrl-C.
 demo: setup release tests/interop/node_modules/.stamp
@@ -39,6 +39,15 @@ interop-dino:
 
 release: web
 	cargo build --locked --release
+
+# A Debian package in target/debian; needs cargo-deb.
+deb: release
+	mkdir -p target/deb
+	$(CAMPANA) man target/deb/man
+	$(CAMPANA) completions bash > target/deb/campana.bash
+	$(CAMPANA) completions zsh > target/deb/_campana
+	$(CAMPANA) completions fish > target/deb/campana.fish
+	cargo deb --no-build
 
 # The page; the binary holds it.
 web: web/node_modules/.stamp
