@@ -97,6 +97,9 @@ impl Gateway {
         match &inbound.named {
             Named::Service => self.request_of_service(now, inbound, set, payload),
             Named::Person(person) => {
+                if !set && let Some(answer) = self.behind_caps(inbound, payload) {
+                    return answer;
+                }
                 let asker = inbound.from.to_bare();
                 if !self.calls.joins(person, &asker) {
                     match self.may_call(now, inbound, person) {
@@ -155,6 +158,14 @@ impl Gateway {
                 _ => Answer::Error(StanzaError::service_unavailable()),
             },
         }
+    }
+
+    /// What stands behind caps of ours. That is no secret and the same at every address, so that
+    /// servers, which ask in their own name, get it as well, and who asks too late.
+    fn behind_caps(&self, inbound: &Inbound<'_>, payload: Element<'_>) -> Option<Answer> {
+        let query = Some(payload).filter(|payload| payload.is("query", disco::NS_INFO))?;
+        let profile = self.profiles.answering(query.attr("node")?)?;
+        Some(info_answer(inbound, query, profile))
     }
 
     /// An app asks whether it is known (get), or makes itself known (set).
@@ -255,13 +266,8 @@ impl Gateway {
                 } else {
                     self.clients.media(person)
                 };
-                let now = self
-                    .profiles
-                    .person(media, self.clients.client_type(person));
-                let then = payload
-                    .attr("node")
-                    .and_then(|node| self.profiles.answering(node));
-                info_answer(inbound, payload, then.unwrap_or(now))
+                let client = self.clients.client_type(person);
+                info_answer(inbound, payload, self.profiles.person(media, client))
             }
             (disco::NS_ITEMS, "query", false) => Answer::With(result_with(inbound, &|writer| {
                 writer.leaf("query", disco::NS_ITEMS, "");

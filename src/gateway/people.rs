@@ -31,9 +31,9 @@ impl Gateway {
             (None, Named::Person(watcher)) => {
                 // She sends presence to his gateway address: he may see her.
                 let person = inbound.from.to_bare();
-                let is_new = self.add_watcher(&person, watcher);
                 self.online(inbound);
-                if is_new {
+                // Only now: he is told once.
+                if self.add_watcher(&person, watcher) {
                     self.tell(&person, watcher.as_str());
                     self.sight_changed(watcher, &person);
                 }

@@ -51,8 +51,10 @@ test('a stranger learns nothing, not even whether there is somebody', async () =
 
 test('the server itself hands out our ICE servers where it delegates the question', async () => {
   const client = await world.script(nurse, { resource: 'desk' });
-  const reply = await client.request(`<iq type='get' to='${world.server.host}'><services xmlns='urn:xmpp:extdisco:2'/></iq>`);
-  assert.equal(reply.getAttribute('type'), 'result', `${reply}`);
-  const kinds = reply.getChild('services').getChildren('service').map((service) => service.getAttribute('type'));
-  assert.ok(kinds.includes('stun') && kinds.includes('turn'), `${reply}`);
+  for (const ns of ['urn:xmpp:extdisco:2', 'urn:xmpp:extdisco:1']) {
+    const reply = await client.request(`<iq type='get' to='${world.server.host}'><services xmlns='${ns}'/></iq>`);
+    assert.equal(reply.getAttribute('type'), 'result', `${reply}`);
+    const kinds = reply.getChild('services').getChildren('service').map((service) => service.getAttribute('type'));
+    assert.ok(kinds.includes('stun') && kinds.includes('turn'), `${reply}`);
+  }
 });

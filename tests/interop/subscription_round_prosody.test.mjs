@@ -1,0 +1,6 @@
+// The round of subscriptions, over Prosody without any privilege.
+
+import { startProsody } from './prosody.mjs';
+import { testSubscriptions } from './subscription_round.mjs';
+
+testSubscriptions({ startServer: startProsody, tellsComponents: true });
