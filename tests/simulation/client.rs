@@ -270,7 +270,7 @@ impl Client {
         } else {
             self.credentials(sid, self.names)
         };
-        // Clients find contents by their names alone, so none uses one that it knows of.
+        // Real clients find contents by their names alone, so none uses one that it knows of.
         let session = &self.sessions[sid];
         let mut name = format!("{}{}", &kind[..1], self.names);
         while session.contents.iter().any(|own| own.name == name) {
@@ -349,13 +349,17 @@ impl Client {
                     return Err(OUT_OF_ORDER.to_owned());
                 };
                 for content in &contents {
-                    let name = content.attr("name").unwrap();
-                    let place = adding.contents.iter().position(|own| own.name == name);
+                    let key = key(*content);
+                    let place = adding.contents.iter().position(|own| own.key() == key);
                     let mut own = adding
                         .contents
                         .remove(place.expect("a content that was added"));
                     if action == "content-accept" {
                         own.theirs = ufrag(*content).unwrap_or_default();
+                        // The transport of the bundle, which may have restarted meanwhile.
+                        if session.grouped {
+                            own.own.clone_from(&session.contents[0].own);
+                        }
                         if let Some(senders) = content.attr("senders") {
                             own.senders = self.habits.read(senders, session.initiator);
                         }
@@ -378,11 +382,9 @@ impl Client {
                     }
                     return Err(NOT_IMPLEMENTED.to_owned());
                 }
-                session.contents.retain(|own| {
-                    !contents
-                        .iter()
-                        .any(|gone| gone.attr("name") == Some(&own.name))
-                });
+                session
+                    .contents
+                    .retain(|own| !contents.iter().any(|gone| key(*gone) == own.key()));
                 if session.contents.is_empty() {
                     self.hang_up(cx, shell, sid, "success");
                 }
@@ -546,7 +548,7 @@ impl Client {
             let own = self.theirs(sid, *content);
             let session = self.sessions.get_mut(sid).unwrap();
             assert!(
-                !session.contents.iter().any(|it| it.name == own.name),
+                !session.contents.iter().any(|it| it.key() == own.key()),
                 "{} is there twice",
                 own.name
             );
@@ -587,13 +589,13 @@ impl Client {
         let initiator = session.initiator;
         let mut changed = Vec::new();
         for content in contents {
-            let name = content.attr("name").unwrap();
-            let crossing = session.modifying.iter().any(|(_, own, _)| own == name);
+            let name = key(*content);
+            let crossing = session.modifying.iter().any(|(_, own, _)| *own == name);
             if crossing && initiator {
                 return Err(TIE_BREAK.to_owned());
             }
             let senders = habits.read(content.attr("senders").unwrap(), initiator);
-            let Some(own) = session.contents.iter_mut().find(|own| own.name == name) else {
+            let Some(own) = session.contents.iter_mut().find(|own| own.key() == name) else {
                 return Err(NO_CONTENT.to_owned());
             };
             if habits.own_senders && !crossing {
@@ -605,7 +607,7 @@ impl Client {
                 assert!(cx.faulty || before == after, "only we say what we send");
             }
             own.senders = senders;
-            session.modifying.retain(|(_, own, _)| own != name);
+            session.modifying.retain(|(_, own, _)| *own != name);
             changed.push(own.clone());
         }
         if habits.accepts_all {
@@ -628,10 +630,10 @@ impl Client {
         let fresh: Vec<_> = contents
             .iter()
             .filter_map(|content| {
-                let name = content.attr("name").unwrap();
-                let own = session.contents.iter().find(|own| own.name == name)?;
+                let name = key(*content);
+                let own = session.contents.iter().find(|own| own.key() == name)?;
                 let new = ufrag(*content)?;
-                (new != own.theirs && !own.theirs.is_empty()).then(|| (own.name.clone(), new))
+                (new != own.theirs && !own.theirs.is_empty()).then_some((name, new))
             })
             .collect();
         if fresh.is_empty() || session.state != State::Active {
@@ -662,7 +664,7 @@ impl Client {
             session.take_back();
         }
         for own in &mut session.contents {
-            let exact = fresh.iter().find(|(name, _)| *name == own.name);
+            let exact = fresh.iter().find(|(name, _)| *name == own.key());
             let shared = habits.by_candidates || session.grouped;
             if let Some((_, new)) = exact.or_else(|| fresh.first().filter(|_| shared)) {
                 own.theirs.clone_from(new);
@@ -812,7 +814,7 @@ impl Client {
                 let place = session.modifying.iter().position(|(own, ..)| own == id);
                 if let Some(place) = place {
                     let (_, name, before) = session.modifying.remove(place);
-                    let content = session.contents.iter_mut().find(|own| own.name == name);
+                    let content = session.contents.iter_mut().find(|own| own.key() == name);
                     if let (Some(content), true) = (content, error.is_some()) {
                         content.senders = before;
                     }
@@ -927,7 +929,7 @@ impl Client {
                 if session
                     .modifying
                     .iter()
-                    .any(|(_, name, _)| *name == own.name)
+                    .any(|(_, name, _)| *name == own.key())
                 {
                     return;
                 }
@@ -943,7 +945,7 @@ impl Client {
                 } else {
                     (receives, sends)
                 };
-                let name = own.name.clone();
+                let name = own.key();
                 let senders = habits.write(own.senders, initiator);
                 let body = format!("<content {} senders='{senders}'/>", own.names());
                 let id = self.jingle(cx, shell, sid, "content-modify", "", &body, Asked::Modify);
@@ -1147,16 +1149,14 @@ impl Session {
 
     fn credentials(&self) -> Vec<(String, String)> {
         let contents = self.contents.iter();
-        contents
-            .map(|own| (own.name.clone(), own.own.clone()))
-            .collect()
+        contents.map(|own| (own.key(), own.own.clone())).collect()
     }
 
     /// Our restart is void.
     fn take_back(&mut self) {
         if let Some((_, _, before)) = self.restarting.take() {
             for own in &mut self.contents {
-                if let Some((_, old)) = before.iter().find(|(name, _)| *name == own.name) {
+                if let Some((_, old)) = before.iter().find(|(name, _)| *name == own.key()) {
                     own.own.clone_from(old);
                 }
             }
@@ -1165,6 +1165,11 @@ impl Session {
 }
 
 impl Content {
+    /// What tells it from others (XEP-0166 §7.3: names are the creator's).
+    fn key(&self) -> String {
+        format!("{} {}", self.initiators, self.name)
+    }
+
     fn names(&self) -> String {
         let creator = if self.initiators {
             "initiator"
@@ -1217,6 +1222,12 @@ impl Habits {
             (false, false) => "none",
         }
     }
+}
+
+/// [`Content::key`] of what the gateway says.
+fn key(content: Element<'_>) -> String {
+    let initiators = content.attr("creator") != Some("responder");
+    format!("{initiators} {}", content.attr("name").unwrap())
 }
 
 fn transport(content: Element<'_>) -> Option<Element<'_>> {
