@@ -2,7 +2,7 @@
 
 CAMPANA := $(abspath $(or $(CARGO_TARGET_DIR),target)/release/campana)
 
-.PHONY: demo test simulation interop interop-dino screenshots web fmt lint doc bench bench-presence bench-turn fuzz setup release deb
+.PHONY: demo test simulation interop interop-dino screenshots web fmt lint doc bench bench-call bench-presence bench-turn fuzz setup release deb
 
 # A page to call from, with a private ejabberd, until Ctrl-C.
 demo: setup release tests/interop/node_modules/.stamp
@@ -67,6 +67,10 @@ doc: web
 # What the mapping costs, beside npm stanza and sdp-jingle-json.
 bench: web
 	tests/bench/mapping.sh
+
+# What a whole call costs, and what open ones keep in memory; CALLS=10000 for less of it.
+bench-call: web
+	cargo bench --locked --bench call
 
 # What presence costs: time and memory of 100,000 devices, and of one with 1,000 watchers.
 bench-presence: web
