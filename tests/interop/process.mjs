@@ -59,18 +59,28 @@ export function start(command, args, { env = process.env, cwd, log }) {
   return started;
 }
 
-/** Ports that were free a moment ago, all different. */
+/**
+ * Ports that were free a moment ago, all different. They are none of those that the system gives by
+ * itself: a browser beside us would take one before our server is up.
+ */
 export async function freePorts(count) {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => new Promise((resolve, reject) => {
-      const server = net.createServer().once('error', reject);
-      server.listen(0, '127.0.0.1', () => resolve(server));
-    })),
-  );
+  const servers = [];
+  while (servers.length < count) {
+    const server = net.createServer();
+    const listens = await new Promise((resolve, reject) => {
+      server.once('error', (error) => (error.code === 'EADDRINUSE' ? resolve(false) : reject(error)));
+      server.listen(FIRST_PORT + Math.floor(Math.random() * PORTS), '127.0.0.1', () => resolve(true));
+    });
+    if (listens) servers.push(server);
+  }
   const ports = servers.map((server) => server.address().port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
 }
+
+/** Below those of `net.ipv4.ip_local_port_range`, and above the last that browsers refuse (10080). */
+const FIRST_PORT = 11_000;
+const PORTS = 21_000;
 
 /** Whether something accepts TCP connections there. */
 export function accepts(port, host = '127.0.0.1') {
