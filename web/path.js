@@ -11,7 +11,8 @@ export class Path {
   #pc;
   #steps;
   #wasUp = false;
-  #restarted = -Infinity;
+  /** No restart begins before. */
+  #earliest = -Infinity;
   /** Of our ICE credentials: each restart, by whichever side, changes them. */
   #ufrag = '';
   /** Before the next restart; the side that was called waits, so that only one offers. */
@@ -80,9 +81,9 @@ export class Path {
     if (this.#pc.signalingState !== 'stable') return;
     const ufrag = ufragOf(this.#pc.localDescription);
     if (ufrag === this.#ufrag) return;
+    if (this.#ufrag) this.#earliest = performance.now() + AGREED_PATIENCE;
     this.#ufrag = ufrag;
-    this.#restarted = performance.now();
-    if (this.#restartTimer !== undefined) this.#restartIn(RESTART_EVERY);
+    if (this.#restartTimer !== undefined) this.#restartIn(0);
   }
 
   /** @param {number} ms */
@@ -91,7 +92,7 @@ export class Path {
       this.#lostTimer = undefined;
       if (this.#pc.connectionState !== 'connected') this.#steps.lost();
     }, LOST_PATIENCE);
-    const rest = Math.max(ms, this.#restarted + RESTART_EVERY - performance.now());
+    const rest = Math.max(ms, this.#earliest - performance.now());
     this.#cancelRestart();
     this.#restartTimer = setTimeout(() => this.#restart(), rest);
   }
@@ -102,7 +103,7 @@ export class Path {
   }
 
   async #restart() {
-    this.#restarted = performance.now();
+    this.#earliest = performance.now() + RESTART_EVERY;
     const ufrag = this.#ufrag;
     const wasConnected = this.#pc.connectionState === 'connected';
     // Again, until it helped or the patience is over.
@@ -126,5 +127,7 @@ const DISCONNECTED_GRACE = 3000;
 const NETWORK_GRACE = 500;
 const SECOND_GRACE = 2500;
 const RESTART_EVERY = 6000;
+/** What checks may take once a restart is agreed: on a busy machine Firefox was seen to need nine seconds. */
+const AGREED_PATIENCE = 12_000;
 /** As long as the service waits for a device that went away, and a little. */
 const LOST_PATIENCE = 35_000;
