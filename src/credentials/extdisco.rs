@@ -194,7 +194,7 @@ impl Kind {
 }
 
 /// XEP-0082 §3.2, in UTC.
-fn date_time(unix: u64) -> String {
+pub(crate) fn date_time(unix: u64) -> String {
     let (days, rest) = (unix / 86_400, unix % 86_400);
     // Days to a date of the Gregorian calendar, in eras of 400 years that begin on 1 March.
     let shifted = days + 719_468;

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use data_encoding::BASE64;
 
+use crate::credentials::extdisco;
 use crate::ladder::{Candidates, Ladder, Line, Step, What};
 
 /// The policy of these pages: one style, no script, nothing from anywhere.
@@ -382,24 +383,10 @@ fn bytes(count: u64) -> String {
     }
 }
 
-/// Milliseconds since 1970 as a date and time of day, in the calendar of RFC 3339.
+/// Milliseconds since 1970 as a date and time of day.
 fn utc(millis: u64) -> String {
-    let (days, of_day) = (millis / 86_400_000, millis % 86_400_000 / 1000);
-    // Years of 365.2425 days that begin in March, so that a leap day is the last of its year.
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let of_era_years = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * of_era_years + of_era_years / 4 - of_era_years / 100);
-    let march_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 {
-        march_month + 3
-    } else {
-        march_month - 9
-    };
-    let year = of_era_years + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+    let stamp = extdisco::date_time(millis / 1000);
+    stamp.replace('T', " ").replace('Z', " UTC")
 }
 
 /// Pixels from column to column.
