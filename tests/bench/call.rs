@@ -13,12 +13,10 @@
     clippy::disallowed_methods,
     reason = "bench"
 )]
-#![expect(unsafe_code, reason = "an allocator is unsafe by its nature")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+mod meter;
+
 use std::collections::VecDeque;
-use std::fs;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use campana::gateway::{Config, Gateway, Output};
@@ -27,6 +25,7 @@ use campana::mapping::{self, Dialect, Kind, Session};
 use campana::presence::Mode;
 use campana::sdp;
 use campana::xml::{self, Document, Frame, Framer};
+use meter::{held, processor_time};
 
 /// Chrome 156's offer of audio and video, and its answer.
 const OFFER: &str = include_str!("../corpus/chrome156/audio-video.offer.sdp");
@@ -34,40 +33,6 @@ const ANSWER: &str = include_str!("../corpus/chrome156/audio-video.answer.sdp");
 
 /// Candidates of each side, each in a stanza of its own.
 const CANDIDATES: usize = 4;
-
-/// The system's allocator, with a count of what it gave and did not get back.
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: everything is passed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promises are the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promises are the same.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        LIVE.fetch_add(size, Ordering::Relaxed);
-        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promises are the same.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-fn live() -> usize {
-    LIVE.load(Ordering::Relaxed)
-}
 
 fn main() {
     // `cargo bench` and `cargo nextest` pass options; there is nothing to choose.
@@ -94,7 +59,7 @@ fn time(name: &str, direction: Direction, bodies: &Bodies, rounds: usize) {
     let (mut stanzas, mut bytes) = (0, 0);
     for round in 0..=rounds {
         let (began, heard, said, read, written) = (
-            cpu_time(),
+            processor_time(),
             world.heard,
             world.said,
             world.bytes_in,
@@ -108,7 +73,7 @@ fn time(name: &str, direction: Direction, bodies: &Bodies, rounds: usize) {
         }
         // What it keeps of ended calls for a while is let go within the round.
         world.pass(Duration::from_secs(120));
-        let cost = (cpu_time() - began).as_secs_f64() * 1e6 / CALLS_IN_ROUND as f64;
+        let cost = (processor_time() - began).as_secs_f64() * 1e6 / CALLS_IN_ROUND as f64;
         if round > 0 {
             costs.push(cost);
         }
@@ -133,17 +98,17 @@ fn weigh(bodies: &Bodies, calls: usize) {
         world.announce(call);
     }
     world.settle();
-    let before = live();
+    let before = held();
     for call in 0..calls {
         world.ring(Direction::AppCalls, call);
     }
     world.settle();
-    let ringing = live() - before;
+    let ringing = held() - before;
     for call in 0..calls {
         world.answer(Direction::AppCalls, call);
     }
     world.settle();
-    let answered = live() - before;
+    let answered = held() - before;
     let (offer, both) = bodies.weights();
     println!(
         "{calls} calls that ring: {:.0} bytes each, of them {offer} the offer; so {:.0} beside it",
@@ -161,7 +126,7 @@ fn weigh(bodies: &Bodies, calls: usize) {
     world.settle();
     println!(
         "after their end: {:.0} bytes of each",
-        per_call(live().saturating_sub(before))
+        per_call(held().saturating_sub(before))
     );
     assert!(!world.gateway.has_calls(), "a call is left");
 }
@@ -199,10 +164,10 @@ impl Bodies {
     /// What a caller's offer takes, and what both descriptions take once they are agreed on, with
     /// candidates.
     fn weights(&self) -> (usize, usize) {
-        let before = live();
+        let before = held();
         let offer = sdp::Session::parse(OFFER, &sdp::Limits::default()).unwrap();
-        let of_offer = live() - before;
-        let before = live();
+        let of_offer = held() - before;
+        let before = held();
         let (mut session, initiate) =
             Session::initiate(Sid::new(SID).unwrap(), offer, &Dialect::STRICT).unwrap();
         drop(initiate);
@@ -214,7 +179,7 @@ impl Bodies {
         session.accepted(&accept).unwrap();
         drop(accept);
         drop(session.take_report());
-        let of_both = live() - before + size_of::<Session>();
+        let of_both = held() - before + size_of::<Session>();
         drop(session);
         (of_offer, of_both)
     }
@@ -530,11 +495,4 @@ fn reply(stanza: &str) -> Option<String> {
         "<iq type='result' id='{}' to='{}' from='{}'>{payload}</iq>",
         id?, to?, from?
     ))
-}
-
-/// What this thread used of a processor so far.
-fn cpu_time() -> Duration {
-    let statistics = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    let nanoseconds = statistics.split(' ').next().unwrap();
-    Duration::from_nanos(nanoseconds.parse().unwrap())
 }

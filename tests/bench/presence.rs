@@ -9,48 +9,17 @@
     missing_docs,
     reason = "bench"
 )]
-#![expect(unsafe_code, reason = "an allocator is unsafe by its nature")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::fs;
+mod meter;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use campana::disco::{Abilities, Caps, Scheme};
 use campana::gateway::{Config, Gateway, Output, Record};
 use campana::web::Media;
 use campana::xml::{Document, Limits, NS_COMPONENT};
-
-/// The system's allocator, with a count of what is held.
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: everything is passed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        HELD.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promises are the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promises are the same.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        HELD.fetch_add(size, Ordering::Relaxed);
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promises are the same.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
+use meter::{held, processor_time};
 
 struct World {
     gateway: Gateway,
@@ -132,9 +101,9 @@ fn burst(devices: u32, seen: bool) {
             SERVICE.to_owned()
         }
     };
-    let before = HELD.load(Ordering::Relaxed);
+    let before = held();
     let (coming, told) = world.hear_all((0..devices).map(|n| available(n, &to(n), "")));
-    let bytes = (HELD.load(Ordering::Relaxed) - before) / devices as usize;
+    let bytes = (held() - before) / devices as usize;
     let away = "<show>away</show>";
     let (changing, told_again) = world.hear_all((0..devices).map(|n| available(n, &to(n), away)));
     let leave = |n: u32| {
@@ -187,13 +156,6 @@ fn available(n: u32, to: &str, show: &str) -> String {
         "<presence from='{}' to='{to}'>{show}<priority>0</priority><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='{NODE}' ver='{HASH}'/></presence>",
         device(n)
     )
-}
-
-/// What this thread has used of the processor.
-fn processor_time() -> Duration {
-    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    let nanoseconds = text.split(' ').next().unwrap();
-    Duration::from_nanos(nanoseconds.parse().unwrap())
 }
 
 const SERVICE: &str = "call.example.org";
