@@ -10,10 +10,9 @@ use xmpp_parsers::date::DateTime;
 
 use super::iq::full;
 use super::{Gateway, Inbound};
-use crate::call::Between;
+use crate::call::{self, Between};
+use crate::jingle;
 use crate::jingle::message::{Message, Step};
-use crate::jingle::{self, Jingle};
-use crate::mapping;
 use crate::stanza::StanzaError;
 use crate::web::{self, Carried, Copy, Media, Session};
 use crate::xml::Element;
@@ -95,9 +94,7 @@ impl Gateway {
             .and_then(|from| from.try_into_full().ok())
             .filter(|_| is_for(stanza, device))
             .ok_or_else(StanzaError::service_unavailable)?;
-        let limits = mapping::Limits::default().jingle;
-        let payload = Jingle::from_xml(payload, &limits)
-            .map_err(|error| StanzaError::bad_request(error.to_string()))?;
+        let payload = call::read(payload)?;
         if payload.action == jingle::Action::SessionInitiate && !self.calls.is_device(device) {
             self.refuse_new_calls()?;
         }

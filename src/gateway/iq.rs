@@ -9,11 +9,10 @@ use super::outbox::Purpose;
 use super::{Gateway, Inbound, delegation};
 use crate::address::Named;
 use crate::admin;
-use crate::call::{Between, Failure};
+use crate::call::{self, Between, Failure};
 use crate::credentials::{extdisco, username};
 use crate::disco::{self, Caps, Profile};
-use crate::jingle::{self, Jingle};
-use crate::mapping;
+use crate::jingle;
 use crate::stanza::{self, ErrorKind, StanzaError};
 use crate::web::{self, Device, Session};
 use crate::xml::{Element, Writer};
@@ -285,9 +284,7 @@ impl Gateway {
         payload: Element<'_>,
     ) -> Result<(), StanzaError> {
         let from = full(inbound)?;
-        let limits = mapping::Limits::default().jingle;
-        let payload = Jingle::from_xml(payload, &limits)
-            .map_err(|error| StanzaError::bad_request(error.to_string()))?;
+        let payload = call::read(payload)?;
         if payload.action == jingle::Action::SessionInitiate
             && !self.calls.joins(person, &from.to_bare())
         {

@@ -81,7 +81,7 @@ pub(super) fn check(session: &sdp::Session) -> Result<(), Refusal> {
                 .mid()
                 .map_or_else(|| index.to_string(), |mid| mid.as_str().to_owned())
         };
-        if !has(|own| matches!(own, Attribute::Fingerprint(_))) {
+        if !has(|own| matches!(own, Attribute::Fingerprint(own) if !own.is_broken())) {
             return Err(Refusal::NoDtls(name()));
         }
         if !has(|own| matches!(own, Attribute::IceUfrag(_)))

@@ -17,7 +17,7 @@ pub enum Refusal {
     #[error("the description does not fit: {0}")]
     Unfit(&'static str),
     /// A section without DTLS, in words for a developer.
-    #[error("{0}: no DTLS fingerprint, and media without DTLS-SRTP is not carried")]
+    #[error("{0}: no usable DTLS fingerprint, and media without DTLS-SRTP is not carried")]
     NoDtls(String),
     /// The only fingerprint is one that OMEMO signed for somebody else.
     #[error("{0}: the fingerprint is readable with OMEMO only, which no gateway has")]

@@ -208,7 +208,9 @@ impl Ready {
 
     /// Whether a browser could begin with it.
     pub(super) fn is_complete(&self) -> bool {
-        self.ufrag.is_some() && self.pwd.is_some() && !self.fingerprints.is_empty()
+        self.ufrag.is_some()
+            && self.pwd.is_some()
+            && !self.fingerprints.iter().all(Fingerprint::is_broken)
     }
 
     /// Takes over from the tag of the BUNDLE group what this section leaves to it.

@@ -274,6 +274,16 @@ impl Display for ExtMap {
     }
 }
 
+impl Fingerprint {
+    /// Whether its hash function is one that nobody may trust: "implementations compliant with this
+    /// specification MUST NOT use the MD2 and MD5 hash functions" (RFC 8122 §5).
+    pub fn is_broken(&self) -> bool {
+        ["md2", "md5"]
+            .iter()
+            .any(|broken| self.hash.as_str().eq_ignore_ascii_case(broken))
+    }
+}
+
 impl Feedback {
     pub(super) fn parse(value: &str) -> Result<Self, Fault> {
         let mut words = value.split_ascii_whitespace();
