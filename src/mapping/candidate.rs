@@ -1,9 +1,9 @@
 //! Candidates: XEP-0176 §5.3.
 
 use crate::jingle::ice_udp;
-use crate::sdp::{Candidate, Related, Token, Word};
+use crate::sdp::{ByteString, Candidate, Related, Token, Word};
 
-use super::{Dialect, Why};
+use super::{Dialect, Refusal, Why};
 
 /// What a browser's `icecandidate` event says and its `addIceCandidate` takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,22 @@ pub struct Trickle {
     /// `candidate:…`; `None` is the end of candidates: of this section, or of all when `mid` and
     /// `index` are missing too.
     pub candidate: Option<String>,
+}
+
+impl Trickle {
+    /// Checks that another browser may have it as it stands: a candidate of one line (RFC 8839
+    /// §5.1), and names without blanks.
+    ///
+    /// # Errors
+    /// [`Refusal::Candidate`].
+    pub fn check(&self) -> Result<(), Refusal> {
+        let is_line =
+            |line: &String| ByteString::new(line).is_ok() && Candidate::parse(line).is_ok();
+        let is_word = |word: &String| Word::new(word).is_ok();
+        let sound =
+            self.candidate.iter().all(is_line) && self.mid.iter().chain(&self.ufrag).all(is_word);
+        sound.then_some(()).ok_or(Refusal::Candidate)
+    }
 }
 
 /// The candidate as Jingle says it, or why it is not said.

@@ -183,6 +183,9 @@ impl Web {
                 State::Offering | State::Offered(_) | State::Stable,
             ) => {
                 let mut trickle = trickle_of(candidates, ends);
+                for one in &trickle {
+                    one.check().map_err(|e| refused(&e))?;
+                }
                 // Candidates of an offer that was refused come behind it, and mean nothing.
                 let is_void = |ufrag: &String| self.void.contains(ufrag);
                 trickle.retain(|one| !one.ufrag.as_ref().is_some_and(is_void));
