@@ -1,5 +1,7 @@
 // The way media takes: when it breaks, or the network changes, ICE starts anew (RFC 8445 §2.4).
 
+import { Pulse } from './pulse.js';
+
 /**
  * @typedef {object} Steps
  * @property {() => Promise<void>} prepare gets ready to start ICE anew; never rejects
@@ -10,6 +12,7 @@
 export class Path {
   #pc;
   #steps;
+  #pulse;
   #wasUp = false;
   /** No restart begins before. */
   #earliest = -Infinity;
@@ -32,6 +35,7 @@ export class Path {
     this.#pc = pc;
     this.#steps = steps;
     this.#grace = caller ? 0 : SECOND_GRACE;
+    this.#pulse = new Pulse(pc, (alive) => this.#heard(alive));
     const once = { signal: this.#stop.signal };
     pc.addEventListener('connectionstatechange', () => this.#changed(), once);
     pc.addEventListener('signalingstatechange', () => this.#negotiated(), once);
@@ -44,8 +48,14 @@ export class Path {
     connection?.addEventListener?.('change', moved, once);
   }
 
+  /** What the browser counts of it, of a second ago at most. */
+  get stats() {
+    return this.#pulse.stats;
+  }
+
   close() {
     this.#stop.abort();
+    this.#pulse.close();
     this.#cancelRestart();
     clearTimeout(this.#lostTimer);
   }
@@ -54,6 +64,7 @@ export class Path {
     switch (this.#pc.connectionState) {
       case 'connected':
         this.#wasUp = true;
+        this.#pulse.start();
         this.#cancelRestart();
         clearTimeout(this.#lostTimer);
         this.#lostTimer = undefined;
@@ -71,6 +82,17 @@ export class Path {
         break;
       default:
     }
+  }
+
+  /**
+   * Nothing arrives though ICE finds nothing wrong, or something does again.
+   * @param {boolean} alive
+   */
+  #heard(alive) {
+    if (this.#pc.connectionState !== 'connected') return;
+    if (alive) this.#cancelRestart();
+    else this.#restartIn(this.#grace);
+    this.#steps.change(alive);
   }
 
   /**

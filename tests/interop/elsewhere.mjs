@@ -86,6 +86,15 @@ class Networks {
     this.far.ip('route', 'add', 'default', 'via', `${this.#prefix}.1`);
   }
 
+  /** RTP and RTCP to that port of `far` are lost; STUN is not, so that ICE finds nothing wrong. @param {number} port */
+  deafen(port) {
+    // The first two bits tell them apart (RFC 7983 §7); in front of them are the 64 of UDP's head.
+    const rules = `table inet deaf {
+      chain input { type filter hook input priority 0; udp dport ${port} @th,64,2 2 drop; }
+    }`;
+    execFileSync('ip', ['netns', 'exec', this.far.name, 'nft', '-f', '-'], { input: rules, stdio: ['pipe', 'ignore', 'pipe'] });
+  }
+
   async close() {
     await Promise.all(this.#wires.map((wire) => wire.close()));
     for (const network of [this.near, this.far]) await network.close();

@@ -4,7 +4,7 @@ set -euo pipefail
 
 packages=(
     build-essential ca-certificates chromium coturn ejabberd firefox-esr iproute2 libxml2-utils
-    openssl prosody prosody-modules pulseaudio python3-venv
+    nftables openssl prosody prosody-modules pulseaudio python3-venv
 )
 # An IM client, and what it needs to run without a person.
 dino=(
