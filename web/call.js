@@ -3,7 +3,7 @@
 import { CampanaError, StanzaError, wordsOf } from './errors.js';
 import { LocalMedia } from './media.js';
 import { Negotiation } from './negotiation.js';
-import { report } from './network.js';
+import { report, wayOf } from './network.js';
 import { Path } from './path.js';
 import { NS, bare, child, element, personOf } from './stanza.js';
 
@@ -161,9 +161,9 @@ export class Call extends EventTarget {
   /**
    * Ends the call, in whatever state it is. Resolves when the service knows.
    * @param {string} [reason] one of the reasons of XEP-0166; by default what the state suggests
-   * @param {string} [text]
+   * @param {string} [text] about it; by default the way that media took, which operators see
    */
-  async hangUp(reason, text = '') {
+  async hangUp(reason, text = this.#path?.stats ? wayOf(this.#path.stats) : '') {
     if (this.state === 'ended') return;
     const fitting = ENDINGS[/** @type {keyof typeof ENDINGS} */ (this.state)] ?? 'success';
     const known = this.state !== 'new';
@@ -360,7 +360,7 @@ export class Call extends EventTarget {
     this.#path = new Path(pc, this.direction === 'out', {
       prepare: () => this.#renewServers().catch((error) => this.#problem(error)),
       change: (up) => this.#flow(up),
-      lost: () => this.hangUp('connectivity-error', 'no path for media was found'),
+      lost: async () => this.hangUp('connectivity-error', wayOf(await pc.getStats())),
     });
     this.#local.attach(pc, media);
   }

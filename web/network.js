@@ -71,6 +71,27 @@ export function report(stats, before) {
 }
 
 /**
+ * The way that media takes, or which were tried in vain, for whoever looks into it later.
+ * @param {RTCStatsReport} stats
+ */
+export function wayOf(stats) {
+  const { pairs } = report(stats, null).report;
+  const [first] = pairs;
+  if (first?.selected) return `media took ${kinds(first)}`;
+  /** @type {Map<string, number>} */
+  const tried = new Map();
+  for (const pair of pairs) {
+    const what = `${kinds(pair)} ${pair.state}`;
+    tried.set(what, (tried.get(what) ?? 0) + 1);
+  }
+  const told = [...tried].slice(0, 8).map(([what, count]) => `${count} × ${what}`);
+  return `no way for media: ${told.join(', ') || 'the other side sent no candidate that fits'}`;
+}
+
+/** @param {Pair} pair */
+const kinds = ({ local, remote }) => `${local.type} – ${remote.type} over ${local.protocol}`;
+
+/**
  * @param {any} flow
  * @param {(id: string) => any} byId
  * @param {Sample | null} before
