@@ -11,7 +11,7 @@ import { startCampana } from './campana.mjs';
 import { runDoctor } from './doctor.mjs';
 import { startEjabberd } from './ejabberd.mjs';
 import { connectJingle } from './jingle.mjs';
-import { freePorts } from './process.mjs';
+import { freePorts, ownAddress } from './process.mjs';
 import { startProsody } from './prosody.mjs';
 
 const base = mkdtempSync(path.join(process.env.CAMPANA_TEST_DIR ?? tmpdir(), 'campana-doctor-'));
@@ -123,6 +123,18 @@ test('where the relay does not reach this machine, its range is not judged', asy
   const range = lines.find(({ step }) => step === 'relay range');
   assert.equal(range.mark, '--');
   assert.match(range.text, /turn\.allow_peers.*elsewhere/);
+});
+
+test('nor is it where clients of this machine pass for relays', async (t) => {
+  // Whatever port the doctor has, it is one of the range: the relay permits it, and drops its data.
+  const address = ownAddress();
+  const { code, seconds, output, lines } = await examine('own-public', {
+    listen: { udp: address, tcp: address, tls: address },
+    config: { turn: { relay_address: address, relay_ports: '10000-65535', allow_peers: [] } },
+  });
+  t.diagnostic(`${seconds.toFixed(1)} s`);
+  assert.equal(code, 0, output);
+  assert.equal(lines.find(({ step }) => step === 'relay range').mark, '--', output);
 });
 
 test('but where nobody is at the relay address that shows', async (t) => {

@@ -302,19 +302,19 @@ async fn round(allocation: &mut Allocation) -> Result<Round, Error> {
     socket.connect(relayed).await.map_err(unreachable)?;
     match allocation.permit(mapped).await {
         Ok(()) => {}
-        // RFC 8656 §9.2: this peer is denied. An ICMP error says at least that nobody is there.
-        Err(Error::Refused(403, _)) => {
-            return Ok(if is_refused(&socket).await {
-                Round::NothingIn
-            } else {
-                Round::NotPermitted(mapped.ip())
-            });
-        }
+        // RFC 8656 §9.2: this peer is denied.
+        Err(Error::Refused(403, _)) => return Ok(denied(&socket, mapped.ip()).await),
         Err(error) => return Err(error),
     }
     let there: [u8; 24] = rand::rng().random();
     let Some(peer) = knock(&socket, allocation, &there).await else {
-        return Ok(Round::NothingIn);
+        // On the relay's own machine a port may pass for another relay's and be permitted; its data
+        // is dropped all the same.
+        return Ok(if mapped.ip() == relayed.ip() {
+            denied(&socket, mapped.ip()).await
+        } else {
+            Round::NothingIn
+        });
     };
     let back: [u8; 24] = rand::rng().random();
     let until = Instant::now() + ONE_WAY;
@@ -329,6 +329,15 @@ async fn round(allocation: &mut Allocation) -> Result<Round, Error> {
         }
     }
     Ok(Round::NothingOut)
+}
+
+/// The relay lets nothing of this address in. An ICMP error says at least that nobody is there.
+async fn denied(socket: &UdpSocket, address: IpAddr) -> Round {
+    if is_refused(socket).await {
+        Round::NothingIn
+    } else {
+        Round::NotPermitted(address)
+    }
 }
 
 /// Sends until something comes through; answers whose it seems to be at the relay.
