@@ -9,6 +9,7 @@
 mod config;
 mod mask;
 mod reading;
+mod visible;
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
@@ -22,6 +23,7 @@ use crate::call::journal::Event;
 
 pub use crate::call::journal::Record;
 pub use config::Config;
+pub use visible::visible;
 
 /// The last calls.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! A stanza as it is shown: indented, with secrets blotted out and people masked.
 
 use super::mask::{HIDDEN, Mask};
-use crate::xml::{Document, Element, Limits, NS_COMPONENT, is_xml_char};
+use super::visible;
+use crate::xml::{Document, Element, Limits, NS_COMPONENT, escape_attribute, escape_text};
 
 /// What a stanza says.
 #[derive(Debug)]
@@ -142,11 +143,11 @@ fn write(element: Element<'_>, around: &str, depth: usize, mask: &mut Mask, out:
             out.push('\n');
             for line in shown.lines() {
                 out.push_str(&inner);
-                escape(line, out);
+                escape_text(out, &visible(line));
                 out.push('\n');
             }
         } else {
-            escape(&shown, out);
+            escape_text(out, &visible(&shown));
         }
     } else {
         out.push('\n');
@@ -166,7 +167,7 @@ fn attribute(name: &str, value: &str, out: &mut String) {
     out.push(' ');
     out.push_str(name);
     out.push_str("='");
-    escape(value, out);
+    escape_attribute(out, &visible(value));
     out.push('\'');
 }
 
@@ -253,27 +254,6 @@ fn key_params(value: &str) -> String {
 
 fn blot(secret: &str) -> String {
     "•".repeat(secret.chars().count().min(64))
-}
-
-/// As XML. Characters that would turn a line around or hide are shown by number.
-fn escape(text: &str, out: &mut String) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '\'' => out.push_str("&apos;"),
-            '\u{ad}'
-            | '\u{61c}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' => out.push_str(&c.escape_unicode().to_string()),
-            c if c.is_control() || !is_xml_char(c) => {
-                out.push_str(&c.escape_unicode().to_string());
-            }
-            c => out.push(c),
-        }
-    }
 }
 
 fn short(text: &str) -> String {
@@ -393,7 +373,7 @@ mod tests {
         let text = read("<iq><text>&lt;b> \u{202e}x\u{200b}</text></iq>", false).text;
         assert_eq!(
             text,
-            "<iq>\n  <text>&lt;b> \\u{202e}x\\u{200b}</text>\n</iq>\n"
+            "<iq>\n  <text>&lt;b&gt; \\u{202e}x\\u{200b}</text>\n</iq>\n"
         );
     }
 }

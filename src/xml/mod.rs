@@ -22,7 +22,7 @@ pub use document::{Attributes, Children, Document, Element};
 pub use error::{Error, StreamError};
 pub use framer::{BadStanza, Frame, Framer, StanzaHeader, StanzaKind};
 pub use limits::Limits;
-pub use writer::{Writer, escape_attribute};
+pub use writer::{Writer, escape_attribute, escape_text};
 
 /// Namespace of stream-level elements (RFC 6120 §4.8.1).
 pub const NS_STREAM: &str = "http://etherx.jabber.org/streams";

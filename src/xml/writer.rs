@@ -61,7 +61,7 @@ impl Writer {
             self.out.push(' ');
             self.out.push_str(name);
             self.out.push_str("='");
-            escape(&mut self.out, value.as_ref(), true);
+            escape_attribute(&mut self.out, value.as_ref());
             self.out.push('\'');
         }
         self
@@ -79,7 +79,7 @@ impl Writer {
     pub fn text(&mut self, text: impl AsRef<str>) -> &mut Self {
         if !text.as_ref().is_empty() {
             self.finish_tag();
-            escape(&mut self.out, text.as_ref(), false);
+            escape_text(&mut self.out, text.as_ref());
         }
         self
     }
@@ -167,6 +167,11 @@ impl Writer {
 /// Writes `text` as it stands in an attribute's value in quotes.
 pub fn escape_attribute(out: &mut String, text: &str) {
     escape(out, text, true);
+}
+
+/// Writes `text` as it stands between tags.
+pub fn escape_text(out: &mut String, text: &str) {
+    escape(out, text, false);
 }
 
 fn escape(out: &mut String, text: &str, in_attribute: bool) {

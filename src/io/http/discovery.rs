@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::Config;
+use crate::xml::Writer;
 
 /// `/config.json`: what the page must know of this server. `service` is the component's JID.
 pub(super) fn page_config(config: &Config, service: Option<&str>) -> String {
@@ -63,17 +64,18 @@ pub(super) fn host_meta_json(config: &Config) -> Response {
 
 /// `/.well-known/host-meta`, the same as XRD (XEP-0156 §3.1).
 pub(super) fn host_meta(config: &Config) -> Response {
-    let links: String = links(config)
-        .map(|(rel, href)| format!("  <Link rel='{rel}' href='{}'/>\n", escaped(href)))
-        .collect();
-    if links.is_empty() {
+    let mut links = links(config).peekable();
+    if links.peek().is_none() {
         return (StatusCode::NOT_FOUND, "not found\n").into_response();
     }
-    let body = format!(
-        "<?xml version='1.0' encoding='utf-8'?>\n\
-         <XRD xmlns='http://docs.oasis-open.org/ns/xri/xrd-1.0'>\n{links}</XRD>\n"
-    );
-    told("application/xrd+xml", body)
+    let mut xrd = Writer::new("");
+    xrd.open("XRD", NS_XRD);
+    for (rel, href) in links {
+        xrd.open("Link", NS_XRD).attr("rel", rel);
+        xrd.attr("href", href).close();
+    }
+    let head = "<?xml version='1.0' encoding='utf-8'?>";
+    told("application/xrd+xml", format!("{head}\n{}\n", xrd.finish()))
 }
 
 /// Only encrypted ones: whoever discovers them can check nothing else.
@@ -111,12 +113,6 @@ fn source(url: &str) -> String {
     }
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('\'', "&apos;")
-}
-
 fn told(content_type: &'static str, body: String) -> Response {
     let head = [
         (CONTENT_TYPE, content_type),
@@ -126,3 +122,5 @@ fn told(content_type: &'static str, body: String) -> Response {
     ];
     (head, body).into_response()
 }
+
+const NS_XRD: &str = "http://docs.oasis-open.org/ns/xri/xrd-1.0";

@@ -106,7 +106,8 @@ To have it, build the page first and the binary again:
 
     cd web && npm ci && npm run build && cd .. && cargo build --release
 
-/healthz and /readyz work either way.
+What else is here works either way: /healthz and /readyz, /metrics for Prometheus, /calls for operators
+where http.admin_token is set, /config.json and /.well-known/host-meta for apps.
 ";
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use data_encoding::BASE64;
 
 use crate::credentials::extdisco;
-use crate::ladder::{Candidates, Ladder, Line, Step, What};
+use crate::ladder::{Candidates, Ladder, Line, Step, What, visible};
+use crate::xml::escape_attribute;
 
 /// The policy of these pages: one style, no script, nothing from anywhere.
 pub(super) static POLICY: LazyLock<String> = LazyLock::new(|| {
@@ -34,7 +35,7 @@ pub(super) fn list(lines: &[Line], of_person: bool) -> String {
         return out;
     }
     out.push_str(
-        "<p><a href='calls.json'>As JSON</a></p>\n<div class='wide'><table><thead><tr>\
+        "<p><a href='calls.json'>As JSON</a></p>\n<div class='wide' role='region' tabindex='0' aria-label='Calls'><table><thead><tr>\
          <th scope='col'>Call</th><th scope='col'>Began</th><th scope='col'>Who</th>\
          <th scope='col'>Media</th><th scope='col'>Answered after</th>\
          <th scope='col'>Lasted</th><th scope='col'>End</th>\
@@ -96,7 +97,10 @@ pub(super) fn one(ladder: &Ladder) -> String {
     );
     parties(ladder, &mut out);
     let columns = Columns::of(ladder);
-    out.push_str("<h2>Ladder</h2>\n<div class='wide'><div class='ladder'>\n");
+    out.push_str(
+        "<h2>Ladder</h2>\n<div class='wide' role='region' tabindex='0' aria-label='Ladder'>\
+         <div class='ladder'>\n",
+    );
     columns.head(&mut out);
     for step in ladder.steps() {
         write_step(step, &columns, &mut out);
@@ -115,7 +119,8 @@ pub(super) fn one(ladder: &Ladder) -> String {
 
 fn parties(ladder: &Ladder, out: &mut String) {
     out.push_str(
-        "<h2>Who took part</h2>\n<div class='wide'><table><thead><tr><th scope='col'>Name</th>\
+        "<h2>Who took part</h2>\n<div class='wide' role='region' tabindex='0' aria-label='Who took part'>\
+         <table><thead><tr><th scope='col'>Name</th>\
          <th scope='col'>Speaks</th><th scope='col'>Candidates sent</th>\
          <th scope='col'>Relayed by TURN</th></tr></thead><tbody>\n",
     );
@@ -346,28 +351,10 @@ fn head(title: &str) -> String {
     )
 }
 
-/// As text or as an attribute's value of HTML.
+/// As text or as an attribute's value of HTML, which knows the same references as XML.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\n' | '\t' => out.push(c),
-            // Turns lines around, or is not seen.
-            '\u{ad}'
-            | '\u{61c}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' => out.push('\u{fffd}'),
-            c if c.is_control() => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
+    escape_attribute(&mut out, &visible(text));
     out
 }
 
@@ -395,7 +382,7 @@ const HEIGHT: usize = 26;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;font:15px/1.45 system-ui,sans-serif}\
-body{margin:0}main{padding:1rem;max-width:90rem;margin:auto}\
+body{margin:0;color:light-dark(#222,#eee);background:light-dark(#fff,#181818)}main{padding:1rem;max-width:90rem;margin:auto}\
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:1.5rem}\
 .wide{overflow-x:auto}table{border-collapse:collapse}\
 th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #8886;vertical-align:top}\
@@ -404,7 +391,7 @@ dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}\
 .ladder{min-width:max-content;border-top:1px solid #8886}\
 summary,.step{display:flex;align-items:center;gap:.8rem;min-height:26px;white-space:nowrap}\
 summary{cursor:pointer}summary:hover{background:#8882}\
-summary:focus-visible{outline:2px solid Highlight;outline-offset:-2px}\
+summary:focus-visible,.wide:focus-visible{outline:2px solid Highlight;outline-offset:-2px}\
 .time{width:6.5em;text-align:right;font-variant-numeric:tabular-nums;flex:none}\
 summary::before{content:'+';width:1em;text-align:center;flex:none}\
 details[open]>summary::before{content:'−'}.step::before{content:'';width:1em;flex:none}\
@@ -437,7 +424,7 @@ mod tests {
     fn nothing_that_a_peer_wrote_becomes_markup() {
         assert_eq!(
             escaped("<script>'\"&\u{202e}\u{0}\u{200b}"),
-            "&lt;script&gt;&#39;&quot;&amp;\u{fffd}\u{fffd}\u{fffd}"
+            "&lt;script&gt;&apos;&quot;&amp;\\u{202e}\\u{0}\\u{200b}"
         );
     }
 
