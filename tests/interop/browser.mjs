@@ -106,7 +106,8 @@ class WebDevice {
       }, selector);
       return seen !== null && pattern.test(seen);
     }, { within: patience }).catch(async (error) => {
-      const status = await this.page.textContent('#status');
+      // What operators see has none.
+      const status = await this.page.evaluate(() => document.getElementById('status')?.textContent);
       throw new Error(`${error.message}; it shows ${JSON.stringify(seen)}, the page says "${status}"\n${this.console.slice(-6).join('\n')}`);
     });
     return seen;

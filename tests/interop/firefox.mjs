@@ -156,6 +156,8 @@ class FirefoxPage {
 
   /** As a person who waits until the button is there, and can be pressed. */
   async click(selector, { timeout = PATIENCE } = {}) {
+    // In a tab behind another nothing is drawn, and what is not drawn is waited for in vain.
+    await this.page.bringToFront();
     await this.page.locator(selector).setTimeout(timeout).click();
   }
 
@@ -175,6 +177,21 @@ class FirefoxPage {
     await this.page.waitForSelector(selector, {
       visible: state === 'visible', hidden: state === 'hidden', timeout,
     });
+  }
+
+  setViewportSize(size) {
+    return this.page.setViewport(size);
+  }
+
+  /** What only Chromium can: the page's colours are `light-dark()`, which its root decides, too. */
+  emulateMedia({ colorScheme }) {
+    return this.page.evaluate((scheme) => {
+      document.documentElement.style.colorScheme = scheme;
+    }, colorScheme);
+  }
+
+  get keyboard() {
+    return this.page.keyboard;
   }
 
   bringToFront() {

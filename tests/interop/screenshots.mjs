@@ -19,7 +19,7 @@ const world = new World();
 let taken = 0;
 try {
   await world.open(TOUR);
-  await tour(world, shoot);
+  await tour(world, 'chromium', shoot);
 } finally {
   await world.close();
 }
@@ -28,7 +28,8 @@ process.exit();
 
 /** @param {string} place */
 async function shoot(place, { page }) {
-  for (const [colorScheme, language] of LOOKS) {
+  const speaksBoth = await page.evaluate(() => document.getElementById('language') !== null);
+  for (const [colorScheme, language] of LOOKS.filter(([, spoken]) => speaksBoth || spoken === 'en')) {
     const shown = await page.getAttribute('html', 'lang');
     // Its button may be behind a dialog.
     if (!shown.startsWith(language)) await page.evaluate(() => document.getElementById('language').click());

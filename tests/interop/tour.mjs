@@ -1,5 +1,5 @@
-// A walk through everything that the page shows, for those who look at it: axe-core, and the camera of
-// `screenshots.mjs`.
+// A walk through everything that the page shows, and what operators see, for those who look at it:
+// axe-core, and the camera of `screenshots.mjs`.
 
 import { PAGE_TONE, PEER_TONE } from './expect.mjs';
 
@@ -8,28 +8,34 @@ const PEOPLE = {
   romeo: 'Romeo Montague', nurse: 'Angelica', mercutio: 'Mercutio', benvolio: 'Benvolio', laurence: 'Friar Laurence',
 };
 
+const TOKEN = 'what only operators know';
+
 /** What a world must be like. */
-export const TOUR = { config: { access: { mode: 'contacts', guests: ['juliet@localhost'] } } };
+export const TOUR = {
+  config: { access: { mode: 'contacts', guests: ['juliet@localhost'] }, http: { admin_token: TOKEN } },
+};
 
 /**
  * Walks, and stops for `look` at each place; nothing moves on until that is done.
  * @param {import('./world.mjs').World} world made with {@link TOUR}
+ * @param {'chromium' | 'firefox'} browser
  * @param {(place: string, device: object) => Promise<void>} look
  */
-export async function tour(world, look) {
+export async function tour(world, browser, look) {
   const { server } = world;
+  const page = (person, options) => world.page(person, { browser, ...options });
   await Promise.all(['juliet', ...Object.keys(PEOPLE)].map((name) => server.addUser(name, PASSWORD)));
   for (const [name, nick] of Object.entries(PEOPLE)) {
     await server.addContact('juliet', `${name}@localhost`, nick);
     await server.addContact(name, 'juliet@localhost', 'Juliet Capulet');
   }
 
-  const guest = await world.page(undefined, { link: '#call=juliet@localhost' });
+  const guest = await page(undefined, { link: '#call=juliet@localhost' });
   await guest.shows('#visit');
   await look('guest link', guest);
   await guest.close();
 
-  const juliet = await world.page(undefined, { tone: PAGE_TONE, carry: true });
+  const juliet = await page(undefined, { tone: PAGE_TONE, carry: true });
   await juliet.shows('#login');
   await look('login', juliet);
   await juliet.page.fill('#jid', 'juliet@localhost');
@@ -41,7 +47,7 @@ export async function tour(world, look) {
   await juliet.shows('#contacts', /Offline/);
   await look('nobody online', juliet);
 
-  const romeo = await world.page({ jid: 'romeo@localhost', password: PASSWORD }, { tone: PEER_TONE, carry: true });
+  const romeo = await page({ jid: 'romeo@localhost', password: PASSWORD }, { tone: PEER_TONE, carry: true });
   for (const [name, media, show] of [['nurse', 'audio video', 'away'], ['mercutio', 'audio', 'dnd']]) {
     const client = await world.script({ jid: `${name}@localhost`, password: PASSWORD });
     client.send(`<presence xmlns='jabber:client'><show>${show}</show></presence>`);
@@ -94,4 +100,24 @@ export async function tour(world, look) {
   await romeo.hangUp();
   await juliet.says(/over/);
   await look('after the call', juliet);
+
+  const operator = await openCalls(world, TOKEN, browser);
+  await look('calls', operator);
+  await operator.press('tbody tr:first-child a');
+  await operator.shows('h1', /^Call \d+$/);
+  await operator.press('details.in summary');
+  await operator.shows('details.in pre');
+  await look('ladder', operator);
+}
+
+/**
+ * The list of calls, as a browser shows it to whoever has the token.
+ * @param {import('./world.mjs').World} world
+ * @param {string} token `http.admin_token`
+ * @param {'chromium' | 'firefox'} [browser]
+ */
+export function openCalls(world, token, browser = undefined) {
+  const url = new URL('calls', world.campana.url);
+  [url.username, url.password] = ['operator', token];
+  return world.page(undefined, { browser, url: url.href, carry: true });
 }
