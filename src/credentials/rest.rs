@@ -6,8 +6,9 @@
 use std::fmt;
 
 use data_encoding::BASE64;
-use ring::hmac;
+use hmac::{Hmac, Mac as _};
 use serde::Deserialize;
+use sha1::Sha1;
 
 /// What a client needs to use TURN.
 #[derive(Clone, Eq, PartialEq)]
@@ -66,8 +67,10 @@ impl Secret {
     /// The password that belongs to a user name.
     #[must_use]
     pub fn password(&self, username: &str) -> String {
-        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, self.0.as_bytes());
-        BASE64.encode(hmac::sign(&key, username.as_bytes()).as_ref())
+        let Ok(mac) = Hmac::<Sha1>::new_from_slice(self.0.as_bytes()) else {
+            unreachable!("HMAC takes keys of any length");
+        };
+        BASE64.encode(&mac.chain_update(username).finalize().into_bytes())
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use md5::{Digest, Md5};
-use ring::{digest, hmac};
+use hmac::{Hmac, Mac as _};
+use md5::{Digest as _, Md5};
+use ring::digest;
+use sha1::Sha1;
 
 /// How a long-term password becomes a key (RFC 8489 §18.5).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -108,26 +110,31 @@ pub fn user_hash(username: &[u8], realm: &[u8]) -> [u8; 32] {
 }
 
 /// The MESSAGE-INTEGRITY of `message[..offset]`, where `offset` is the place of the attribute.
-pub(super) fn sha1(message: &[u8], offset: usize, key: &Key) -> hmac::Tag {
-    tag(
-        hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
-        message,
-        offset,
-        20,
-        key,
-    )
+pub(super) fn sha1(message: &[u8], offset: usize, key: &Key) -> [u8; 20] {
+    // RFC 2104 §2: shorter keys are padded with zeros to the size of a block.
+    let mut block = [0; 64];
+    for (to, from) in block.iter_mut().zip(key.as_bytes()) {
+        *to = *from;
+    }
+    let mut mac = Hmac::<Sha1>::new(&block.into());
+    for part in covered(message, offset, &length(offset, 20)) {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
 }
 
 /// The MESSAGE-INTEGRITY-SHA256 of `message[..offset]`.
-pub(super) fn sha256(message: &[u8], offset: usize, key: &Key) -> hmac::Tag {
-    tag(hmac::HMAC_SHA256, message, offset, 32, key)
+pub(super) fn sha256(message: &[u8], offset: usize, key: &Key) -> ring::hmac::Tag {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key.as_bytes());
+    let mut mac = ring::hmac::Context::with_key(&key);
+    for part in covered(message, offset, &length(offset, 32)) {
+        mac.update(part);
+    }
+    mac.sign()
 }
 
 pub(super) fn verify_sha1(message: &[u8], offset: usize, key: &Key) -> bool {
-    equal(
-        value_at(message, offset, 20),
-        sha1(message, offset, key).as_ref(),
-    )
+    equal(value_at(message, offset, 20), &sha1(message, offset, key))
 }
 
 pub(super) fn verify_sha256(message: &[u8], offset: usize, key: &Key) -> bool {
@@ -144,21 +151,16 @@ pub(super) fn fingerprint(covered: &[u8]) -> u32 {
     crc32fast::hash(covered) ^ 0x5354_554E
 }
 
+/// What an integrity attribute at `offset` covers, with `length` in the header.
+fn covered<'a>(message: &'a [u8], offset: usize, length: &'a [u8; 2]) -> [&'a [u8]; 3] {
+    let part = |range| message.get(range).unwrap_or_default();
+    [part(0..2), length, part(4..offset)]
+}
+
 /// RFC 8489 §14.5: the length in the header, as the HMAC sees it, ends with this attribute.
-fn tag(
-    algorithm: hmac::Algorithm,
-    message: &[u8],
-    offset: usize,
-    size: usize,
-    key: &Key,
-) -> hmac::Tag {
-    let length =
-        u16::try_from((offset + 4 + size).saturating_sub(super::HEADER)).unwrap_or(u16::MAX);
-    let mut context = hmac::Context::with_key(&hmac::Key::new(algorithm, key.as_bytes()));
-    context.update(message.get(..2).unwrap_or_default());
-    context.update(&length.to_be_bytes());
-    context.update(message.get(4..offset).unwrap_or_default());
-    context.sign()
+fn length(offset: usize, size: usize) -> [u8; 2] {
+    let length = (offset + 4 + size).saturating_sub(super::HEADER);
+    u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes()
 }
 
 fn value_at(message: &[u8], offset: usize, size: usize) -> &[u8] {
