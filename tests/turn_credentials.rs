@@ -227,6 +227,11 @@ fn incomplete_credentials_are_bad_requests() {
         .exchange(&mut world, &signed(&client, Method::REFRESH, &attributes))
         .unwrap();
     assert_eq!(reply.error(), Some(401), "USERHASH");
+    let both = [hash, all[0], all[1], all[2]];
+    let reply = client
+        .exchange(&mut world, &signed(&client, Method::REFRESH, &both))
+        .unwrap();
+    assert_eq!(reply.error(), Some(401), "USERHASH beside USERNAME");
 }
 
 #[test]

@@ -115,8 +115,11 @@ impl Authenticator {
         if !message.has_integrity() {
             return Err(Failure::Challenged);
         }
+        let hash = message.attribute(AttributeType::USERHASH);
+        // Whoever sends both does not make the hash one that we can know.
         let username = message.attribute(AttributeType::USERNAME);
-        let named = username.is_some() || message.attribute(AttributeType::USERHASH).is_some();
+        let username = username.filter(|_| hash.is_none());
+        let named = username.is_some() || hash.is_some();
         let realm = message.attribute(AttributeType::REALM);
         let (true, Some(_), Some(nonce)) = (named, realm, message.attribute(AttributeType::NONCE))
         else {
