@@ -1,0 +1,172 @@
+//! A flood of TLS handshakes: so many are under way and no more, and others are served.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "integration test"
+)]
+
+#[path = "turn_harness/certificate.rs"]
+mod certificate;
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{SocketAddr, TcpStream, UdpSocket},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use campana::{
+    credentials::{Secret, Secrets},
+    io::turn::{Service, start},
+    stun::{Class, Message, Method, TransactionId, Writer},
+    turn::Config,
+};
+use certificate::Files;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto::ring};
+
+#[test]
+fn no_more_handshakes_are_under_way_than_there_may_be() {
+    let files = Files::new();
+    let service = service(&files, "handshakes = 8");
+    let (tls, _) = addresses(&service);
+    let config = config(&files);
+    // Each has had the server's signature, which is what a flood is after, and says no more.
+    let mut half_open: Vec<_> = (0..100).map(|_| hello(tls, &config)).collect();
+    for _ in 0..1000 {
+        half_open.retain_mut(is_open);
+        if half_open.len() <= 8 {
+            break;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!((1..=8).contains(&half_open.len()), "{}", half_open.len());
+    // The latest are the ones that stay.
+    let mut latest = hello(tls, &config);
+    thread::sleep(Duration::from_millis(100));
+    assert!(is_open(&mut latest));
+    // Whoever goes on with it gets through.
+    assert!(binding_over_tls(tls, &config));
+}
+
+#[test]
+fn others_are_served_during_the_flood() {
+    let files = Files::new();
+    let service = service(&files, "handshakes = 64");
+    let (tls, udp) = addresses(&service);
+    let config = config(&files);
+    let over = Arc::new(AtomicBool::new(false));
+    let hellos = Arc::new(AtomicUsize::new(0));
+    let flood: Vec<_> = (0..2)
+        .map(|_| {
+            let (over, hellos, config) =
+                (Arc::clone(&over), Arc::clone(&hellos), Arc::clone(&config));
+            thread::spawn(move || {
+                let mut open = Vec::new();
+                while !over.load(Ordering::Relaxed) {
+                    open.push(hello(tls, &config));
+                    hellos.fetch_add(1, Ordering::Relaxed);
+                    if open.len() > 50 {
+                        open.clear();
+                    }
+                }
+            })
+        })
+        .collect();
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.connect(udp).unwrap();
+    client
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    for _ in 0..200 {
+        client.send(&request()).unwrap();
+        let mut reply = [0; 64];
+        let length = client.recv(&mut reply).unwrap();
+        let message = Message::decode(&reply[..length]).unwrap();
+        assert_eq!(message.class(), Class::Success);
+        thread::sleep(Duration::from_millis(2));
+    }
+    assert!(binding_over_tls(tls, &config));
+    over.store(true, Ordering::Relaxed);
+    for thread in flood {
+        thread.join().unwrap();
+    }
+    let hellos = hellos.load(Ordering::Relaxed);
+    assert!(hellos > 100, "{hellos}");
+    assert!(service.is_running());
+}
+
+fn service(files: &Files, lines: &str) -> Service {
+    let listen = "listen = ['tls:127.0.0.1:0', 'udp:127.0.0.1:0']\nreplies_per_second = 0";
+    let lines = format!("{listen}\nworkers = 1\n{}\n{lines}", files.lines());
+    let config: Config = toml::from_str(&lines).unwrap();
+    start(&config, Secrets::new(Secret::new("north")), &[]).unwrap()
+}
+
+/// TLS, then UDP.
+fn addresses(service: &Service) -> (SocketAddr, SocketAddr) {
+    let listening = service.listening();
+    (listening[0].address, listening[1].address)
+}
+
+fn config(files: &Files) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(files.certificate.clone().into()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Arc::new(config)
+}
+
+fn session(config: &Arc<ClientConfig>) -> ClientConnection {
+    ClientConnection::new(Arc::clone(config), "localhost".try_into().unwrap()).unwrap()
+}
+
+/// A connection whose ClientHello is under way.
+fn hello(address: SocketAddr, config: &Arc<ClientConfig>) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let mut bytes = Vec::new();
+    session(config).write_tls(&mut bytes).unwrap();
+    // Whoever was made room for is gone already.
+    let _ = stream.write_all(&bytes);
+    stream.set_nonblocking(true).unwrap();
+    stream
+}
+
+/// Reads what there is.
+fn is_open(stream: &mut TcpStream) -> bool {
+    loop {
+        match stream.read(&mut [0; 4096]) {
+            Ok(0) => return false,
+            Ok(_) => {}
+            Err(error) => return error.kind() == ErrorKind::WouldBlock,
+        }
+    }
+}
+
+fn binding_over_tls(address: SocketAddr, config: &Arc<ClientConfig>) -> bool {
+    let stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let mut client = StreamOwned::new(session(config), stream);
+    client.write_all(&request()).unwrap();
+    let mut bytes = [0; 32];
+    client.read_exact(&mut bytes).unwrap();
+    Message::decode(&bytes).unwrap().class() == Class::Success
+}
+
+fn request() -> Vec<u8> {
+    let mut buffer = vec![0; 20];
+    let id = TransactionId([1; 12]);
+    let length = Writer::new(&mut buffer, Class::Request, Method::BINDING, id).finish();
+    assert_eq!(length, Ok(20));
+    buffer
+}
