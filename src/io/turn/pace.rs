@@ -8,12 +8,19 @@ use std::time::{Duration, Instant};
 /// rates a nap lets some gather: as long as it takes for [`GATHERED`] of them, but never so long that
 /// a call would notice. Below that it would only be one more system call, and above rounds are full
 /// anyway.
+///
+/// What datagrams wait for is the whole period, from round to round. The round itself and the
+/// kernel's delay in waking up, which depends on the machine, are taken off the nap.
 #[derive(Debug)]
 pub(super) struct Pacer {
     window: Instant,
     datagrams: usize,
     /// While the rate is worth it.
-    nap: Option<Duration>,
+    period: Option<Duration>,
+    /// When the last round began, and the nap behind it.
+    latest: Option<(Instant, Duration)>,
+    /// How much longer than naps periods are, on average.
+    beyond: Duration,
 }
 
 impl Pacer {
@@ -21,7 +28,9 @@ impl Pacer {
         Self {
             window: now,
             datagrams: 0,
-            nap: None,
+            period: None,
+            latest: None,
+            beyond: Duration::ZERO,
         }
     }
 
@@ -33,13 +42,28 @@ impl Pacer {
             let micros = u64::try_from(passed.as_micros()).unwrap_or(u64::MAX);
             let rate = (self.datagrams as u64).saturating_mul(1_000_000) / micros.max(1);
             let gathering = (GATHERED * 1_000_000).checked_div(rate);
-            let micros = gathering.map_or(0, |it| it.min(LONGEST));
-            self.nap = (rate >= RATE).then(|| Duration::from_micros(micros));
+            let gathering = gathering.map_or(Duration::ZERO, Duration::from_micros);
+            self.period = (rate >= RATE).then(|| gathering.min(LONGEST));
             self.window = now;
             self.datagrams = 0;
+            // Else a bad moment would end all naps, and with them what shows that it is over.
+            self.beyond -= self.beyond / 16;
         }
         self.datagrams += moved;
-        self.nap.filter(|_| (1..ENOUGH).contains(&moved))
+        let nap = self.period?.saturating_sub(self.beyond);
+        if nap < SHORTEST || !(1..ENOUGH).contains(&moved) {
+            return None;
+        }
+        self.latest = Some((now, nap));
+        Some(nap)
+    }
+
+    /// The nap is over.
+    pub(super) fn woke(&mut self, now: Instant) {
+        if let Some((then, nap)) = self.latest.take() {
+            let beyond = now.saturating_duration_since(then).saturating_sub(nap);
+            self.beyond = (self.beyond * 15 + beyond.min(LONGEST)) / 16;
+        }
     }
 }
 
@@ -54,8 +78,11 @@ const GATHERED: u64 = 10;
 /// A round of so many is worth its system calls.
 const ENOUGH: usize = 16;
 
-/// Microseconds that a nap lasts at most; the kernel adds some 50.
-const LONGEST: u64 = 230;
+/// From round to round at most: half of that is what datagrams wait for on average.
+const LONGEST: Duration = Duration::from_micros(250);
+
+/// With less the thread is back before anything has come.
+const SHORTEST: Duration = Duration::from_micros(20);
 
 #[cfg(test)]
 mod tests {
@@ -81,17 +108,62 @@ mod tests {
         assert_eq!(naps(10_000, ENOUGH), 0);
     }
 
+    /// The nap after a second at a rate, in which each round takes so much beside its nap.
+    fn settled(beyond: Duration, rate: u128) -> Option<Duration> {
+        let mut now = Instant::now();
+        let end = now + Duration::from_secs(1);
+        let mut pacer = Pacer::new(now);
+        let mut nap = None;
+        // Billionths of a datagram.
+        let mut waiting = 0;
+        while now < end {
+            let moved = waiting / 1_000_000_000;
+            waiting %= 1_000_000_000;
+            nap = pacer.after(now, usize::try_from(moved).unwrap()).or(nap);
+            let period = nap.unwrap_or_default() + beyond;
+            now += period;
+            pacer.woke(now);
+            waiting += rate * period.as_nanos();
+        }
+        nap
+    }
+
     #[test]
     fn naps_are_shorter_where_more_comes() {
-        let nap = |each: u32| {
-            let start = Instant::now();
-            let mut pacer = Pacer::new(start);
-            let step = Duration::from_micros(100);
-            let rounds = (0..1000).map(|round| pacer.after(start + step * round, each as usize));
-            rounds.last().flatten().unwrap()
+        let nap = |rate| settled(Duration::from_micros(10), rate).unwrap();
+        assert!(nap(20_000) > LONGEST - Duration::from_micros(30));
+        assert!(nap(100_000) < Duration::from_micros(110));
+    }
+
+    #[test]
+    fn what_a_round_and_waking_up_take_is_taken_off_the_nap() {
+        let micros = Duration::from_micros;
+        let nap = settled(micros(120), 20_000).unwrap();
+        let expected = LONGEST - micros(120);
+        assert!((expected..expected + micros(20)).contains(&nap), "{nap:?}");
+    }
+
+    #[test]
+    fn naps_come_back_when_a_bad_moment_is_over() {
+        let mut now = Instant::now();
+        let mut pacer = Pacer::new(now);
+        let mut naps = |pacer: &mut Pacer, beyond: u64, rounds: usize| {
+            let naps = (0..rounds).filter(|_| {
+                let nap = pacer.after(now, 6);
+                let took = nap.unwrap_or_default() + Duration::from_micros(beyond);
+                pacer.woke(now + took);
+                // Whatever is waited for after that is no fault of the nap.
+                now += took.max(Duration::from_micros(300));
+                nap.is_some()
+            });
+            naps.count()
         };
-        assert_eq!(nap(2), Duration::from_micros(LONGEST));
-        assert!(nap(10) < Duration::from_micros(110), "{:?}", nap(10));
+        naps(&mut pacer, 50, 1000);
+        let in_a_bad_moment = naps(&mut pacer, 3000, 1000);
+        assert!(in_a_bad_moment < 500, "{in_a_bad_moment}");
+        naps(&mut pacer, 50, 3000);
+        let afterwards = naps(&mut pacer, 50, 1000);
+        assert!(afterwards > 900, "{afterwards}");
     }
 
     #[test]

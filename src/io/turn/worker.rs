@@ -155,6 +155,7 @@ impl Worker {
             self.flush(now);
             if let Some(nap) = self.pacer.after(now, moved) {
                 thread::sleep(nap);
+                self.pacer.woke(Instant::now());
             }
         }
     }
