@@ -96,6 +96,17 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// Whether it is data under way, rather than the answer to a request or nothing.
+    #[must_use]
+    pub fn is_relayed(&self) -> bool {
+        matches!(
+            self,
+            Self::Relay { .. } | Self::Deliver { .. } | Self::Forward { .. }
+        )
+    }
+}
+
 /// What the engine wants of its surroundings.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use]

@@ -37,6 +37,25 @@ pub(super) struct Relay {
     pub(super) id: RelayId,
     pub(super) socket: UdpSocket,
     pub(super) share: Share,
+    /// What costs a system call is done when it is of use: many relays never carry anything.
+    coalesces: bool,
+    reports_errors: bool,
+}
+
+impl Relay {
+    /// Datagrams may come in bursts: the kernel is to put them together.
+    pub(super) fn coalesce(&mut self) {
+        if !std::mem::replace(&mut self.coalesces, true) {
+            let _ = batch::coalesce(self.socket.as_fd());
+        }
+    }
+
+    /// Something is sent: else clients would not be told of peers that nobody reaches.
+    fn report_errors(&mut self, is_ipv6: bool) {
+        if !std::mem::replace(&mut self.reports_errors, true) {
+            let _ = batch::report_errors(self.socket.as_fd(), is_ipv6);
+        }
+    }
 }
 
 /// How a message came in, for a reply.
@@ -84,6 +103,9 @@ impl Exits {
                 }
             }
             Verdict::Relay { socket, to, range } => {
+                if let Some(Some(relay)) = self.relays.get_mut(socket.slot()) {
+                    relay.report_errors(to.is_ipv6());
+                }
                 let flow = Flow {
                     socket: Token::Relay(socket.slot()).encode(),
                     to,
@@ -165,9 +187,6 @@ impl Exits {
     pub(super) fn open(&mut self, id: RelayId, address: SocketAddr) -> Result<(), OpenError> {
         let slot = id.slot();
         let socket = bind(address).and_then(|socket| {
-            let _ = batch::coalesce(socket.as_fd());
-            // Else clients are not told of peers that nobody reaches.
-            let _ = batch::report_errors(socket.as_fd(), address.is_ipv6());
             watch(self.epoll.as_fd(), &socket, Token::Relay(slot))?;
             Ok(socket)
         });
@@ -186,6 +205,8 @@ impl Exits {
                 id,
                 socket,
                 share: Share::new(BATCH),
+                coalesces: false,
+                reports_errors: false,
             });
         }
         Ok(())
@@ -193,7 +214,9 @@ impl Exits {
 
     pub(super) fn close(&mut self, id: RelayId) {
         // What is queued for this socket must not leave by the next one of its place.
-        self.flush();
+        if self.outbox.holds(Token::Relay(id.slot()).encode()) {
+            self.flush();
+        }
         if let Some(place) = self.relays.get_mut(id.slot()) {
             *place = None;
         }

@@ -64,6 +64,12 @@ impl Outbox {
         self.used == GROUPS
     }
 
+    /// Whether something waits for a socket.
+    pub(super) fn holds(&self, socket: u64) -> bool {
+        let mut groups = self.groups.iter().take(self.used);
+        groups.any(|it| it.flow.is_some_and(|flow| flow.socket == socket))
+    }
+
     /// One more datagram, behind those of the same flow.
     pub(super) fn push(&mut self, flow: Flow, datagram: &[u8]) {
         let bucket = bucket(&flow);

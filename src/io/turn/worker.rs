@@ -75,6 +75,10 @@ pub(super) struct Worker {
     inbox: Inbox,
     deadline: Option<Instant>,
     pacer: Pacer,
+    /// Datagrams of data in this round: who asks for something is not made to wait for others.
+    relayed: usize,
+    /// Requests that were handled and whose answers have not left.
+    unanswered: usize,
     /// Whoever wants to know what is left of allocations.
     ended: Arc<OnceLock<Sender<Ended>>>,
 }
@@ -97,6 +101,8 @@ impl Worker {
             inbox: start.inbox,
             deadline: None,
             pacer: Pacer::new(Instant::now()),
+            relayed: 0,
+            unanswered: 0,
             ended: start.ended,
         };
         worker.listen()?;
@@ -111,18 +117,18 @@ impl Worker {
             let next = self.deadline.map_or(second, |it| it.min(second));
             wait(self.exits.epoll.as_fd(), &mut events, next)?;
             let now = Instant::now();
-            let mut moved = 0;
+            self.relayed = 0;
             let mut handshakes = 0;
             for event in &events {
                 match Token::decode(event.data.u64()) {
-                    Token::Listener(index) => moved += self.listener(now, index),
+                    Token::Listener(index) => self.listener(now, index),
                     Token::Relay(slot) => {
                         // By value: the kernel's events are packed.
                         let flags = event.flags;
                         if flags.contains(EventFlags::ERR) {
                             self.errors(now, slot);
                         }
-                        moved += self.relay(now, slot);
+                        self.relay(now, slot);
                     }
                     Token::Stream(index) => self.stream(now, index, &mut handshakes),
                     Token::Acceptor(index) => self.accept(now, index),
@@ -131,7 +137,7 @@ impl Worker {
                         if self.commands(now, counters) {
                             return Ok(());
                         }
-                        moved += self.forwarded(now);
+                        self.forwarded(now);
                     }
                 }
             }
@@ -153,7 +159,7 @@ impl Worker {
                 self.server.handle_own_addresses(&addresses::own());
             }
             self.flush(now);
-            if let Some(nap) = self.pacer.after(now, moved) {
+            if let Some(nap) = self.pacer.after(now, self.relayed) {
                 thread::sleep(nap);
                 self.pacer.woke(Instant::now());
             }
@@ -162,7 +168,7 @@ impl Worker {
 
     /// A round of a UDP listener: its share, and no more. All clients are here, so what makes up the
     /// share is gathered before anything leaves: more of a flow leaves together.
-    fn listener(&mut self, now: Instant, index: usize) -> usize {
+    fn listener(&mut self, now: Instant, index: usize) {
         let mut moved = 0;
         loop {
             let listener = self.exits.listeners.get(index);
@@ -177,63 +183,82 @@ impl Worker {
                 break;
             }
         }
-        moved
     }
 
     /// One call to a listener. Answers what came, and how many datagrams that were.
     fn clients(&mut self, now: Instant, index: usize, asked: usize) -> (usize, usize) {
-        let Self {
-            server,
-            exits,
-            receiver,
-            buffer,
-            ..
-        } = self;
-        let Some(listener) = exits.listeners.get(index) else {
+        let Some(listener) = self.exits.listeners.get(index) else {
             return (0, 0);
         };
-        let address = listener.address();
         // An error of the socket, such as the ICMP error of an earlier datagram, is nobody's business
         // here.
-        let count = receiver
-            .receive(listener.socket.as_fd(), asked)
-            .unwrap_or(0);
+        let socket = listener.socket.as_fd();
+        let count = self.receiver.receive(socket, asked).unwrap_or(0);
         let mut moved = 0;
         for place in 0..count {
-            let Some((received, slot)) = receiver.get(place) else {
-                continue;
-            };
-            let ip = received.to.unwrap_or_else(|| address.ip());
-            let five_tuple = FiveTuple {
-                client: received.from,
-                server: SocketAddr::new(ip, address.port()),
-                transport: Transport::Udp,
-            };
-            let flow = Flow {
-                socket: Token::Listener(index).encode(),
-                to: received.from,
-                from: received.to,
-            };
-            moved += each_segment(slot, buffer, received.sizes(), |part, length| {
-                let verdict = server.handle_datagram(now, five_tuple, part, length);
-                exits.act(verdict, part, Origin::Datagram(flow));
-            });
+            moved += self.client(now, index, place);
+            if self.unanswered >= ANSWERED {
+                self.drain(now);
+                self.exits.flush();
+                self.unanswered = 0;
+            }
         }
         self.drain(now);
         (count, moved)
     }
 
-    /// A round of a relay socket.
-    fn relay(&mut self, now: Instant, slot: usize) -> usize {
+    /// What one client sent in one piece. Answers how many datagrams that were.
+    fn client(&mut self, now: Instant, index: usize, place: usize) -> usize {
         let Self {
             server,
             exits,
             receiver,
             buffer,
+            relayed,
+            unanswered,
+            ..
+        } = self;
+        let Some(listener) = exits.listeners.get(index) else {
+            return 0;
+        };
+        let Some((received, slot)) = receiver.get(place) else {
+            return 0;
+        };
+        let address = listener.address();
+        let ip = received.to.unwrap_or_else(|| address.ip());
+        let five_tuple = FiveTuple {
+            client: received.from,
+            server: SocketAddr::new(ip, address.port()),
+            transport: Transport::Udp,
+        };
+        let flow = Flow {
+            socket: Token::Listener(index).encode(),
+            to: received.from,
+            from: received.to,
+        };
+        each_segment(slot, buffer, received.sizes(), |part, length| {
+            let verdict = server.handle_datagram(now, five_tuple, part, length);
+            if verdict.is_relayed() {
+                *relayed += 1;
+            } else {
+                *unanswered += 1;
+            }
+            exits.act(verdict, part, Origin::Datagram(flow));
+        })
+    }
+
+    /// A round of a relay socket.
+    fn relay(&mut self, now: Instant, slot: usize) {
+        let Self {
+            server,
+            exits,
+            receiver,
+            buffer,
+            relayed,
             ..
         } = self;
         let Some(relay) = exits.relays.get_mut(slot).and_then(Option::as_mut) else {
-            return 0;
+            return;
         };
         let id = relay.id;
         // One call: a second one would mostly find nothing.
@@ -247,13 +272,16 @@ impl Worker {
             let from = received.from;
             moved += each_segment(space, buffer, received.sizes(), |part, length| {
                 let verdict = server.handle_peer_datagram(now, id, from, part, length);
+                *relayed += usize::from(verdict.is_relayed());
                 exits.act(verdict, part, Origin::Nowhere);
             });
         }
         if let Some(relay) = exits.relays.get_mut(slot).and_then(Option::as_mut) {
             relay.share.was(asked, count, moved);
+            if count > 1 {
+                relay.coalesce();
+            }
         }
-        moved
     }
 
     /// What became of datagrams that a relay socket had sent.
@@ -359,8 +387,7 @@ impl Worker {
     }
 
     /// What clients of other threads sent to ours.
-    fn forwarded(&mut self, now: Instant) -> usize {
-        let mut moved = 0;
+    fn forwarded(&mut self, now: Instant) {
         while let Ok(Forwarded { relay, from, data }) = self.inbox.forwarded.try_recv() {
             let buffer = &mut self.buffer;
             if let Some(place) = buffer.get_mut(HEADROOM..HEADROOM + data.len()) {
@@ -371,9 +398,8 @@ impl Worker {
                     .handle_forwarded(now, relay, from, buffer, length);
                 self.exits.act(verdict, buffer, Origin::Nowhere);
             }
-            moved += 1;
+            self.relayed += 1;
         }
-        moved
     }
 
     /// Does what the engine wants done.
@@ -404,6 +430,7 @@ impl Worker {
 
     fn flush(&mut self, now: Instant) {
         self.exits.flush();
+        self.unanswered = 0;
         self.exits.wake();
         let mut gone = Vec::new();
         let epoll = self.exits.epoll.as_fd();
@@ -436,6 +463,10 @@ fn log(ended: &Ended) {
         "TURN allocation ended"
     );
 }
+
+/// Requests after which answers leave, rather than with the rest of the round: each of them takes as
+/// long as many datagrams of data, and who has an answer can go on.
+const ANSWERED: usize = 8;
 
 /// Datagrams per system call.
 pub(super) const BATCH: usize = 64;
