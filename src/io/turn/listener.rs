@@ -4,15 +4,17 @@ use std::{
     io,
     net::{IpAddr, SocketAddr, UdpSocket},
     os::fd::AsFd,
+    time::Instant,
 };
 
-use super::{batch, share::Share, worker::BATCH};
+use super::{batch, filter, policer::Policer, share::Share, worker::BATCH};
 
 /// A UDP listener.
 pub(super) struct Listener {
     pub(super) socket: UdpSocket,
     address: SocketAddr,
     pub(super) share: Share,
+    pub(super) policer: Policer,
 }
 
 impl Listener {
@@ -28,7 +30,17 @@ impl Listener {
             socket,
             address,
             share: Share::new(BATCH),
+            policer: Policer::new(Instant::now()),
         })
+    }
+
+    /// A round is over, and its share was used up or not.
+    pub(super) fn police(&mut self, now: Instant, is_full: bool) {
+        if let Some(policy) = self.policer.round(now, is_full)
+            && let Err(error) = filter::apply(&self.socket, policy)
+        {
+            tracing::debug!(%error, "A flood cannot be kept out of the queue");
+        }
     }
 
     pub(super) fn address(&self) -> SocketAddr {

@@ -23,6 +23,7 @@ use super::{
     pace::Pacer,
     poll::{Token, wait, watch},
     segments::each_segment,
+    share::ROUND,
     stream::Over,
     streams::Limits,
     tls::Certificates,
@@ -169,7 +170,7 @@ impl Worker {
     /// A round of a UDP listener: its share, and no more. All clients are here, so what makes up the
     /// share is gathered before anything leaves: more of a flow leaves together.
     fn listener(&mut self, now: Instant, index: usize) {
-        let mut moved = 0;
+        let (mut moved, mut is_full) = (0, false);
         loop {
             let listener = self.exits.listeners.get(index);
             let asked = listener.map_or(0, |it| it.share.ask(moved));
@@ -178,10 +179,14 @@ impl Worker {
             }
             let (count, datagrams) = self.clients(now, index, asked);
             moved += datagrams;
+            is_full = count == asked && moved >= ROUND / 2;
             let listener = self.exits.listeners.get_mut(index);
             if !listener.is_some_and(|it| it.share.was(asked, count, datagrams)) {
                 break;
             }
+        }
+        if let Some(listener) = self.exits.listeners.get_mut(index) {
+            listener.police(now, is_full);
         }
     }
 
@@ -218,7 +223,7 @@ impl Worker {
             unanswered,
             ..
         } = self;
-        let Some(listener) = exits.listeners.get(index) else {
+        let Some(listener) = exits.listeners.get_mut(index) else {
             return 0;
         };
         let Some((received, slot)) = receiver.get(place) else {
@@ -236,7 +241,7 @@ impl Worker {
             to: received.from,
             from: received.to,
         };
-        each_segment(slot, buffer, received.sizes(), |part, length| {
+        let count = each_segment(slot, buffer, received.sizes(), |part, length| {
             let verdict = server.handle_datagram(now, five_tuple, part, length);
             if verdict.is_relayed() {
                 *relayed += 1;
@@ -244,7 +249,11 @@ impl Worker {
                 *unanswered += 1;
             }
             exits.act(verdict, part, Origin::Datagram(flow));
-        })
+        });
+        if let Some(listener) = exits.listeners.get_mut(index) {
+            listener.policer.saw(received.from, count);
+        }
+        count
     }
 
     /// A round of a relay socket.
