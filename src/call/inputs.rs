@@ -127,12 +127,11 @@ impl Calls {
                 }
                 match self.follow(id, &line, events, cx) {
                     Err(refusal) if payload.action == Action::TransportInfo => {
-                        return Err(refused(&refusal));
+                        Err(refused(&refusal))
                     }
-                    Err(refusal) => self.fail(id, &refusal, cx),
-                    Ok(()) => {}
+                    // A restart of ICE that had to wait, and was acknowledged when it came.
+                    Ok(()) | Err(_) => Ok(()),
                 }
-                Ok(())
             }
             Err(Fault::Stanza(error)) => Err(error),
             Err(Fault::Call(ending)) => {
@@ -199,18 +198,12 @@ impl Calls {
                 Course::GoesOn => call.resume(cx.out),
                 Course::Refused(refusal) => {
                     result = Err(refusal);
-                    Course::GoesOn
+                    call.resume(cx.out)
                 }
                 Course::Ended(_) => course,
             }
         });
         result
-    }
-
-    /// Ends a call whose client waits for what it will not get: its restart of ICE was acknowledged
-    /// before it turned out to be impossible, and no word gives it back the credentials it gave up.
-    pub(super) fn fail(&mut self, id: CallId, refusal: &Refusal, cx: &mut Context<'_>) {
-        self.with(id, cx, |call, cx| call.fail(cx.out, refusal));
     }
 
     /// A session-initiate that no announcement went before.

@@ -182,6 +182,7 @@ impl Call {
         while let Some((from, to, signal)) = open.pop_front() {
             self.established |= to == 0 && matches!(signal, Signal::Answer(_));
             let is_change = self.established && matches!(signal, Signal::Offer(_));
+            let is_void = matches!(signal, Signal::Void(_));
             let Some(leg) = self.leg(to) else { continue };
             match leg.deliver(signal, out) {
                 Ok(back) => open.extend(back.into_iter().map(|signal| (to, from, signal))),
@@ -189,6 +190,9 @@ impl Call {
                 Err(refusal) if is_change && self.is_jingle(from) => {
                     open.push_front((to, from, Signal::Void(refusal)));
                 }
+                // Its restart of ICE was acknowledged, and no word takes that back. Media go on as
+                // before; where they do not, its device knows best when to give up.
+                Err(_) if is_void => {}
                 Err(refusal) => return Err(refusal),
             }
         }

@@ -245,9 +245,8 @@ impl Calls {
                 let line = leg.line.clone();
                 if let Kind::Jingle(jingle) = &mut leg.kind {
                     let events = jingle.replied(receipt, failure);
-                    if let Err(refusal) = self.follow(request.call, &line, events, cx) {
-                        self.fail(request.call, &refusal, cx);
-                    }
+                    // What is refused now was acknowledged when it came.
+                    let _ = self.follow(request.call, &line, events, cx);
                 }
             }
             // Whoever is offline may come back.

@@ -94,6 +94,11 @@ impl Caps {
         &self.hash
     }
 
+    /// What names the software (XEP-0115 §4); empty in XEP-0390.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
     /// The node at which disco#info tells what stands behind the hash: XEP-0115 §6.2, XEP-0390
     /// §4.3.
     #[must_use]

@@ -269,8 +269,11 @@ impl Directory for Clients {
             .clients
             .iter()
             .find(|(own, _)| own == jid)
-            .and_then(|(jid, client)| self.abilities(jid, client))
-            .map(|abilities| Dialect::of_client(&abilities.name));
+            .and_then(|(jid, client)| {
+                let node = client.caps.as_ref().map_or("", |caps| caps.node());
+                let abilities = self.abilities(jid, client)?;
+                Some(Dialect::of_client_at(&abilities.name, node))
+            });
         by_caps
             .or_else(|| self.software.dialect(jid))
             .unwrap_or(&Dialect::UNKNOWN)

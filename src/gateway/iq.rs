@@ -9,7 +9,7 @@ use super::outbox::Purpose;
 use super::{Gateway, Inbound, delegation};
 use crate::address::Named;
 use crate::admin;
-use crate::call::{self, Between, Failure};
+use crate::call::{self, Between, Directory, Failure};
 use crate::credentials::{extdisco, username};
 use crate::disco::{self, Caps, Profile};
 use crate::jingle;
@@ -407,7 +407,21 @@ impl Gateway {
             .learned(jid, caps, query, &service, &mut self.outbox);
         learned.1.into_iter().for_each(|change| self.keep(change));
         for person in learned.0 {
+            self.tell_legs(&person);
             self.tell_watchers(&person);
+        }
+    }
+
+    /// Her clients are spoken to as is known by now, also in calls under way.
+    fn tell_legs(&mut self, person: &BareJid) {
+        let clients = self.clients.registry.clients(person);
+        let clients = clients.filter_map(|(resource, _)| person.with_resource_str(resource).ok());
+        for client in clients
+            .filter(|client| self.calls.is_device(client))
+            .collect::<Vec<_>>()
+        {
+            let dialect = self.clients.dialect(&client);
+            self.calls.handle_dialect(&client, None, dialect);
         }
     }
 

@@ -39,6 +39,9 @@ pub struct Dialect {
     pub own_senders_only: bool,
     /// Restarts ICE when the credentials change.
     pub restarts: bool,
+    /// Restarts ICE only as the initiator, and ends the call when it is then asked to by the
+    /// responder.
+    pub restarts_by_initiator: bool,
     /// Tells offer and answer of an ICE restart by whether there are candidates in it, and has one
     /// set of credentials for all contents.
     pub restarts_by_candidates: bool,
@@ -73,6 +76,7 @@ impl Dialect {
         removes: true,
         own_senders_only: false,
         restarts: true,
+        restarts_by_initiator: false,
         restarts_by_candidates: false,
         gathering_complete: false,
         streams: false,
@@ -145,6 +149,7 @@ impl Dialect {
         name: "stanza",
         data: true,
         mdns: true,
+        restarts_by_initiator: true,
         gathering_complete: true,
         streams: true,
         ..Self::CLIENT
@@ -225,13 +230,31 @@ impl Dialect {
 
     /// The dialect of a client that calls itself so in disco#info or XEP-0092.
     pub fn of_client(software: &str) -> &'static Self {
-        let software = software.to_ascii_lowercase();
-        CLIENTS
-            .iter()
-            .find(|(prefix, _)| software.starts_with(prefix))
-            .map_or(&Self::UNKNOWN, |(_, dialect)| dialect)
+        find(CLIENTS, &software.to_ascii_lowercase()).unwrap_or(&Self::UNKNOWN)
+    }
+
+    /// The dialect of a client that has this node in its caps (XEP-0115 §4) as well.
+    pub fn of_client_at(software: &str, node: &str) -> &'static Self {
+        let by_name = Self::of_client(software);
+        if *by_name == Self::UNKNOWN {
+            find(NODES, node).unwrap_or(by_name)
+        } else {
+            by_name
+        }
     }
 }
+
+fn find(known: &[(&str, &'static Dialect)], name: &str) -> Option<&'static Dialect> {
+    let mut known = known.iter();
+    let found = known.find(|(prefix, _)| name.starts_with(prefix));
+    found.map(|(_, dialect)| *dialect)
+}
+
+/// How the nodes in the caps of clients begin that are only libraries, and leave their names to apps.
+const NODES: &[(&str, &Dialect)] = &[
+    ("https://stanzajs.org", &Dialect::STANZA),
+    ("https://stanza.io", &Dialect::STANZA),
+];
 
 /// How clients' names begin.
 const CLIENTS: &[(&str, &Dialect)] = &[

@@ -25,6 +25,8 @@ pub(crate) struct Habits {
     /// May not be told what itself sends.
     pub(crate) own_senders: bool,
     restarts: bool,
+    /// As the initiator alone, and it ends the call when it is asked to then.
+    restarts_by_initiator: bool,
     /// Tells offer and answer of a restart by the candidates in it.
     by_candidates: bool,
     /// Answers content-add and content-modify with session-accept.
@@ -48,6 +50,7 @@ const STRICT: Habits = Habits {
     removes: true,
     own_senders: false,
     restarts: true,
+    restarts_by_initiator: false,
     by_candidates: false,
     accepts_all: false,
     writes_unmirrored: false,
@@ -93,6 +96,7 @@ pub(crate) const ALL: [Habits; 7] = [
     },
     Habits {
         name: "stanza.js",
+        restarts_by_initiator: true,
         gathering_complete: true,
         ..STRICT
     },
@@ -655,6 +659,11 @@ impl Client {
         if offer && session.initiator && (session.crosses() || open) {
             return Err(TIE_BREAK.to_owned());
         }
+        if offer && session.initiator && habits.restarts_by_initiator {
+            assert!(cx.faulty, "{} is asked for a restart", habits.name);
+            self.hang_up(cx, shell, sid, "failed-transport");
+            return Ok(String::new());
+        }
         if !offer && !matches!(session.restarting, Some((_, true, _))) {
             // What was sent before our restart was seen, or after it was taken back.
             return Ok(String::new());
@@ -952,7 +961,7 @@ impl Client {
                 let session = self.sessions.get_mut(sid).unwrap();
                 session.modifying.push((id, name, before));
             }
-            4 if habits.restarts && !open => {
+            4 if habits.restarts && !open && (initiator || !habits.restarts_by_initiator) => {
                 let before = session.credentials();
                 let body = self.restart(sid, !habits.by_candidates);
                 let id = self.jingle(cx, shell, sid, "transport-info", "", &body, Asked::Restart);

@@ -243,6 +243,11 @@ impl Session {
         Word::from(self.version.saturating_add(1))
     }
 
+    /// These username fragments of the peer's are out of use.
+    pub(super) fn retire_all(&mut self, ufrags: Vec<String>) {
+        ufrags.iter().for_each(|ufrag| self.retire(ufrag));
+    }
+
     /// The peer's username fragment is out of use.
     pub(super) fn retire(&mut self, ufrag: &str) {
         if self.retired.iter().any(|old| old == ufrag) {
@@ -430,13 +435,9 @@ fn strip_candidates(media: &mut Media) {
         .retain(|own| !matches!(own, Attribute::Candidate(_) | Attribute::EndOfCandidates));
 }
 
-/// Whether the dialect can be asked for a restart.
-pub(super) fn check_restart(dialect: &Dialect) -> Result<(), Refusal> {
-    if dialect.restarts {
-        Ok(())
-    } else {
-        Err(Refusal::NotForPeer("restart ICE"))
-    }
+/// Whether a peer of that dialect can be asked to restart ICE, by us in this role.
+pub(super) fn can_restart(dialect: &Dialect, role: Role) -> bool {
+    dialect.restarts && (role == Role::Initiator || !dialect.restarts_by_initiator)
 }
 
 /// Names of contents that are gone; a peer that adds and removes for ever is not followed.

@@ -4,7 +4,7 @@ use crate::jingle::grouping::Group;
 use crate::jingle::{Action, Condition, Content, Jingle, Senders, Transport};
 use crate::sdp::{self, Media};
 
-use super::agreed::{bundle, check_restart, credentials, restarted, ufrag};
+use super::agreed::{bundle, credentials, restarted, ufrag};
 use super::difference::Difference;
 use super::{BUNDLE, Change, Name, Pending, Receipt, Section, Session, Stanza};
 use super::{Phase, ToBrowser};
@@ -24,6 +24,8 @@ pub(super) struct LocalChange {
     pub(super) held: Vec<Trickle>,
     /// Candidates for the browser that wait for its answer.
     pub(super) trickle: Vec<Trickle>,
+    /// The browser learns only from its answer what the peer's credentials are by now.
+    pub(super) ahead: bool,
     /// Requests of the peer that will be in the answer.
     pub(super) folded: Vec<Jingle>,
     sent: Vec<Sent>,
@@ -243,10 +245,9 @@ impl Session {
         if !restarts.is_empty() {
             self.generation = self.generation.saturating_add(1);
             self.stale = false;
-            if !self.restarts {
+            if !self.can_restart() {
                 return Err(Refusal::NotForPeer("restart ICE"));
             }
-            check_restart(self.dialect)?;
             let info = self.restart(&before, &mut own, &restarts, &now)?;
             requests.push((Asked::Restart, info));
         }
@@ -525,6 +526,7 @@ impl LocalChange {
             restart: None,
             held: Vec::new(),
             trickle: Vec::new(),
+            ahead: false,
             folded: Vec::new(),
             sent: Vec::new(),
             groups: Vec::new(),
@@ -566,6 +568,14 @@ impl LocalChange {
         let add = self.adds.iter_mut().find(|add| add.index == index);
         if let Some(add) = add.filter(|add| matches!(add.reply, Reply::Open)) {
             add.reply = reply;
+        }
+    }
+
+    /// Takes the answer to all added sections that have none.
+    pub(super) fn reject_all(&mut self) {
+        let open = |add: &&mut Added| matches!(add.reply, Reply::Open);
+        for add in self.adds.iter_mut().filter(open) {
+            add.reply = Reply::Rejected;
         }
     }
 

@@ -358,7 +358,7 @@ impl Session {
 
     /// Whether the peer can be asked to restart ICE.
     pub fn can_restart(&self) -> bool {
-        self.restarts && self.dialect.restarts
+        self.restarts && agreed::can_restart(self.dialect, self.role)
     }
 
     /// What was dropped since the last time.

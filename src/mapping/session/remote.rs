@@ -92,14 +92,18 @@ impl Session {
     /// The other side cannot do what the peer asks for: nothing changes, and the peer is told.
     ///
     /// # Errors
-    /// When the peer restarts ICE. It has given up its credentials, and but for an error to its
-    /// request there is no word that gives them back to it.
+    /// When the peer restarts ICE: but for an error to its request there is no word that refuses
+    /// it. The transport stays what it was, and what waits has its turn in [`Self::resume`].
     pub fn refuse_later(&mut self) -> Result<Change, Refusal> {
         let mut change = Change::default();
         let Some(own) = self.take_remote() else {
             return Ok(change);
         };
-        let restarts = own.restart;
+        if own.restart {
+            // Candidates that follow it are no restart either.
+            self.retire_all(fresh(&own.peer, self.peer.as_ref()));
+            return Err(Refusal::NotForPeer("restart ICE"));
+        }
         let adds = own.adds.iter().map(|(_, content)| Name::of(content));
         let adds: Vec<_> = adds.collect();
         for name in &adds {
@@ -116,9 +120,6 @@ impl Session {
             self.say(request, &mut change);
         }
         self.next_in_queue(&mut change);
-        if restarts {
-            return Err(Refusal::NotForPeer("restart ICE"));
-        }
         Ok(change)
     }
 
@@ -174,7 +175,13 @@ impl Session {
         }
         let mut change = self.finish_remote(answer)?;
         change.append(self.begin_local(offer)?);
-        change.trickle(said);
+        match &mut self.pending {
+            Some(Pending::Local(own)) => {
+                own.ahead = true;
+                own.trickle.extend(said);
+            }
+            _ => change.trickle(said),
+        }
         Ok(change)
     }
 
@@ -439,6 +446,10 @@ impl Session {
             return Err(Refusal::OutOfOrder);
         };
         own.grouped(&reply.groups);
+        // stanza.js does not say what it rejects: it takes none of it.
+        if reply.action == Action::ContentReject && reply.contents.is_empty() {
+            own.reject_all();
+        }
         for (content, (index, senders)) in reply.contents.iter().zip(modified) {
             let Some(index) = index else { continue };
             let added = own.adds.iter().any(|add| add.index == index);
@@ -582,16 +593,10 @@ impl Session {
             }
         }
         regroup(&mut offer, &bundle(&browser));
-        if own.restart {
-            let old: Vec<_> = self
-                .peer
-                .iter()
-                .flat_map(|own| &own.media)
-                .filter_map(ufrag)
-                .filter(|old| !offer.media.iter().any(|new| ufrag(new) == Some(old)))
-                .map(str::to_owned)
-                .collect();
-            old.iter().for_each(|old| self.retire(old));
+        if own.restart
+            && let Some(before) = &self.peer
+        {
+            self.retire_all(fresh(before, Some(&offer)));
         }
         self.keep(offer);
         self.sections = lines;
@@ -633,6 +638,16 @@ impl Session {
     fn is_parked(&self, content: &Content) -> bool {
         self.parked.iter().any(|own| own.name == content.name)
     }
+}
+
+/// The username fragments that only the first description has.
+fn fresh(of: &sdp::Session, other: Option<&sdp::Session>) -> Vec<String> {
+    let others = other.iter().flat_map(|own| &own.media);
+    let others: Vec<_> = others.filter_map(ufrag).collect();
+    let own = of.media.iter().filter_map(ufrag);
+    own.filter(|own| !others.contains(own))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Requests that wait for the browser.

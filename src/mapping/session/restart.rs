@@ -67,7 +67,7 @@ impl Session {
                     Some(ufrag(media) == trickle.ufrag.as_deref() && !media.is_rejected())
                 };
                 for trickle in trickle {
-                    if current(&trickle).unwrap_or_default() {
+                    if !own.ahead && current(&trickle).unwrap_or_default() {
                         change.trickle(vec![trickle]);
                     } else {
                         own.trickle.push(trickle);
