@@ -80,7 +80,7 @@ impl Calls {
             Some(device) => {
                 let mut calls = self.carried_by(device);
                 let with = |call: &Call| [&call.caller, &call.callee].contains(&&from);
-                calls.retain(|id| self.calls.get(id).is_some_and(with));
+                calls.retain(|id| self.calls.get(id).is_some_and(|call| with(call)));
                 calls
             }
         }

@@ -5,17 +5,18 @@ use std::time::Duration;
 use jid::{BareJid, FullJid};
 use tracing::debug;
 
+use super::index::{Parties, pair};
 use super::leg::jingle::{Events, Jingle as JingleLeg, send, send_message};
 use super::leg::web::{Event, Web, read_offer};
 use super::leg::{Fault, Kind, Leg, Line, refused, tie_break, unknown_session};
 use super::parties::{Call, Course};
 use super::signal::{Description, Ending, Signal};
-use super::table::Parties;
 use super::timer::Timer;
 use super::{Between, CallId, Calls, Carrier, Context, Devices, Request, What};
 use crate::jingle::message::{Ending as MessageEnding, Message, Step};
 use crate::jingle::{Action, Jingle, Reason, Sid, Transport};
 use crate::mapping::{Dialect, Refusal, Session};
+use crate::sdp::Kept;
 use crate::stanza::{ErrorKind, StanzaError};
 use crate::web::{self, Media};
 
@@ -40,10 +41,10 @@ impl Calls {
             let media = media_of(&offer.sdp);
             let named = between.through.map(|_| between.person.clone());
             let client = session.peer.and_then(|peer| FullJid::new(&peer).ok());
-            let kind = Kind::Web(Web::calling(sid.clone(), named, &offer.sdp));
+            let kind = Kind::Web(Box::new(Web::calling(sid.clone(), named, &offer.sdp)));
             let id = self.begin(cx.now, between, sid, media, kind)?;
             self.with(id, cx, |call, cx| {
-                call.offer = Some(offer);
+                call.offer = Some(Kept::new(offer.text));
                 let mut devices = devices(call, cx);
                 if let Some(client) = client {
                     devices.direct = Some(client);
@@ -119,8 +120,7 @@ impl Calls {
         };
         count(candidates, candidates_of(payload), most)?;
         let line = line.clone();
-        jingle.set_far_restarts(far_restarts);
-        match jingle.handle(payload) {
+        match jingle.handle(payload, far_restarts) {
             Ok(events) => {
                 if events.picked_up {
                     self.await_answer(cx.now, id);
@@ -133,7 +133,10 @@ impl Calls {
                     Ok(()) | Err(_) => Ok(()),
                 }
             }
-            Err(Fault::Stanza(error)) => Err(error),
+            Err(Fault::Stanza(error)) => {
+                self.worked_on(cx.now, id);
+                Err(error)
+            }
             Err(Fault::Call(ending)) => {
                 self.with(id, cx, |call, cx| call.end(cx.out, &ending));
                 Ok(())
@@ -250,7 +253,7 @@ impl Calls {
                 caller.line.by = by;
             }
             if let Some(Signal::Offer(offer)) = offer {
-                call.offer = Some(offer);
+                call.offer = Some(Kept::new(offer.text));
             }
             let devices = devices(call, cx);
             let course = call.ring(cx, devices);
@@ -272,7 +275,7 @@ impl Calls {
         cx: &mut Context<'_>,
     ) {
         let parties = between.parties(&message.sid);
-        let Some(&id) = self.by_parties.get(&parties) else {
+        let Some(id) = self.of_parties(&parties) else {
             let over = self.past.holds(cx.now, &parties);
             match &message.step {
                 Step::Propose(kinds) if !over => {
@@ -342,9 +345,9 @@ impl Calls {
         let sid = message.sid.clone();
         let parties = match through {
             Some(device) => Parties::Carried(device.clone(), from.clone(), sid),
-            None => Parties::Gateway(person.clone(), from.clone(), sid),
+            None => Parties::Gateway(pair(person, from), sid),
         };
-        if let (Some(&id), Step::Propose(_)) = (self.by_parties.get(&parties), &message.step) {
+        if let (Some(id), Step::Propose(_)) = (self.of_parties(&parties), &message.step) {
             self.with(id, cx, |call, cx| call.bounced(cx.out));
         }
     }

@@ -20,6 +20,7 @@ mod carried;
 mod config;
 mod counters;
 mod glare;
+mod index;
 mod inputs;
 pub mod journal;
 mod leg;

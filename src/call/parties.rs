@@ -11,6 +11,7 @@ use super::{CallId, Carrier, Context, Sink, What};
 use crate::jingle::Sid;
 use crate::jingle::message::Step;
 use crate::mapping::{Refusal, Trickle};
+use crate::sdp::Kept;
 use crate::web::Media;
 
 /// A caller, a callee, and the legs to their devices.
@@ -47,7 +48,7 @@ pub(super) struct Call {
     /// The caller was told that it rings.
     pub(super) rang: bool,
     /// The caller's offer, until a device has it.
-    pub(super) offer: Option<Box<Description>>,
+    pub(super) offer: Option<Kept>,
     /// The caller's candidates, until a device has its offer.
     pub(super) early: Vec<Trickle>,
 }
@@ -142,7 +143,7 @@ impl Call {
             }
             (Signal::Ringing, _) => Ok(()),
             (Signal::Offer(offer), None) if leg == 0 => {
-                self.offer = Some(offer);
+                self.offer = Some(Kept::new(offer.text));
                 self.ring_with_offer(cx)
             }
             (Signal::Trickle(trickle), None) if leg == 0 => {
@@ -254,6 +255,19 @@ impl Call {
             }
         }
         Course::GoesOn
+    }
+
+    /// Nothing was said for a while: takes as little room as it can. False if something is under
+    /// way all the same.
+    pub(super) fn rest(&mut self) -> bool {
+        self.early.shrink_to_fit();
+        self.devices.shrink_to_fit();
+        self.legs.shrink_to_fit();
+        let mut rests = true;
+        for leg in self.legs.iter_mut().flatten() {
+            rests &= leg.rest();
+        }
+        rests
     }
 
     /// Asks both devices whether they still know of it.

@@ -1,7 +1,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::table::Parties;
+use super::index::Parties;
 
 /// Calls that ended a moment ago.
 ///
@@ -36,5 +36,5 @@ impl Past {
 
 /// How long an ended call is remembered.
 const WINDOW: Duration = Duration::from_secs(60);
-/// How many are; each is known under two names at most.
-const MOST: usize = 4_096;
+/// How many are.
+const MOST: usize = 2_048;

@@ -6,7 +6,7 @@ use super::leg::jingle::Jingle;
 use super::leg::web::Web;
 use super::leg::{Kind, Leg};
 use super::parties::{Call, Course};
-use super::signal::{Devices, Ending, Signal, Sink};
+use super::signal::{Description, Devices, Ending, Signal, Sink};
 use super::{Context, What};
 use crate::jingle::Reason;
 use crate::jingle::message::Step;
@@ -19,7 +19,8 @@ impl Call {
         let media = self.media;
         for device in devices.web {
             let named = self.through.as_ref().map(|_| self.caller.clone());
-            let leg = self.add(device, Kind::Web(Web::ring(self.sid.clone(), named)));
+            let web = Web::ring(self.sid.clone(), named);
+            let leg = self.add(device, Kind::Web(Box::new(web)));
             if let Some(Leg {
                 line,
                 kind: Kind::Web(web),
@@ -62,7 +63,8 @@ impl Call {
             if let Kind::Jingle(jingle) = &leg.kind
                 && jingle.is_idle()
             {
-                leg.deliver(Signal::Offer(offer.clone()), cx.out)?;
+                let offer = Description::read(offer.clone())?;
+                leg.deliver(Signal::Offer(offer), cx.out)?;
             }
         }
         Ok(())
@@ -149,7 +151,7 @@ impl Call {
         if matches!(&leg.kind, Kind::Jingle(jingle) if !jingle.is_idle()) {
             return Ok(());
         }
-        leg.deliver(Signal::Offer(offer), cx.out)?;
+        leg.deliver(Signal::Offer(Description::read(offer)?), cx.out)?;
         if early.is_empty() {
             Ok(())
         } else {

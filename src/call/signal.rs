@@ -68,6 +68,16 @@ pub(super) struct Ending {
     pub(super) cause: Option<&'static str>,
 }
 
+impl Description {
+    /// # Errors
+    /// None; see [`sdp::Kept::read`].
+    pub(super) fn read(kept: sdp::Kept) -> Result<Box<Self>, Refusal> {
+        let sdp = kept.read()?;
+        let text = kept.into_text();
+        Ok(Box::new(Self { text, sdp }))
+    }
+}
+
 impl From<sdp::Session> for Box<Description> {
     fn from(sdp: sdp::Session) -> Self {
         Self::new(Description {

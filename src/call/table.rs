@@ -7,6 +7,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tracing::{debug, info_span};
 
+use super::index::{Pair, one, pair, trim};
 use super::leg::{Kind, Leg, Line, out_of_order};
 use super::parties::{Call, Course};
 use super::past::Past;
@@ -32,12 +33,11 @@ pub struct Calls {
     pub(super) mapping: mapping::Limits,
     addresses: Addresses,
     rng: StdRng,
-    pub(super) calls: HashMap<CallId, Call>,
-    pub(super) by_parties: HashMap<Parties, CallId>,
+    pub(super) calls: HashMap<CallId, Box<Call>>,
     pub(super) by_device: HashMap<FullJid, Vec<CallId>>,
     usage: Usage,
     /// The calls that join two people, in either direction, at their gateway addresses.
-    pairs: HashMap<(BareJid, BareJid), Vec<CallId>>,
+    pub(super) pairs: HashMap<Pair, Vec<CallId>>,
     pub(super) timers: Timers,
     counters: Arc<Counters>,
     next: u64,
@@ -53,19 +53,10 @@ pub struct Calls {
 pub struct Load {
     /// Open calls.
     pub open: usize,
-    /// Entries by which they are found: by parties, by device, by people, by caller.
+    /// Entries by which they are found: by device, by people, by caller.
     pub indexed: usize,
     /// Timers that are set.
     pub timers: usize,
-}
-
-/// By whom a call is known.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Parties {
-    /// Whom our address stands for, the other party, and the sid.
-    Gateway(BareJid, BareJid, Sid),
-    /// The device that carries it, the other party, and the sid.
-    Carried(FullJid, BareJid, Sid),
 }
 
 /// A call as admins see it.
@@ -85,44 +76,6 @@ pub struct Summary {
     pub age: Duration,
 }
 
-impl Between<'_> {
-    pub(super) fn parties(&self, sid: &Sid) -> Parties {
-        let from = self.from.to_bare();
-        match self.through {
-            None => Parties::Gateway(self.person.clone(), from, sid.clone()),
-            Some(device) => {
-                let other = if self.from == device {
-                    self.person.clone()
-                } else {
-                    from
-                };
-                Parties::Carried(device.clone(), other, sid.clone())
-            }
-        }
-    }
-}
-
-impl Call {
-    /// Under what it is known to both sides.
-    fn parties(&self) -> Vec<Parties> {
-        let (caller, callee, sid) = (&self.caller, &self.callee, &self.sid);
-        match &self.through {
-            None => vec![
-                Parties::Gateway(callee.clone(), caller.clone(), sid.clone()),
-                Parties::Gateway(caller.clone(), callee.clone(), sid.clone()),
-            ],
-            Some(device) => {
-                let other = if *caller == device.to_bare() {
-                    callee
-                } else {
-                    caller
-                };
-                vec![Parties::Carried(device.clone(), other.clone(), sid.clone())]
-            }
-        }
-    }
-}
-
 impl Calls {
     /// No calls yet. `seed` feeds the keys in the addresses of legs.
     #[must_use]
@@ -134,7 +87,6 @@ impl Calls {
             addresses,
             rng: StdRng::from_seed(seed),
             calls: HashMap::new(),
-            by_parties: HashMap::new(),
             by_device: HashMap::new(),
             usage: Usage::default(),
             pairs: HashMap::new(),
@@ -170,32 +122,9 @@ impl Calls {
     pub fn load(&self) -> Load {
         Load {
             open: self.calls.len(),
-            indexed: self.by_parties.len()
-                + self.by_device.len()
-                + self.pairs.len()
-                + self.usage.open(),
+            indexed: self.by_device.len() + self.pairs.len() + self.usage.open(),
             timers: self.timers.len(),
         }
-    }
-
-    /// Whether a call joins the two people.
-    #[must_use]
-    pub fn joins(&self, one: &BareJid, other: &BareJid) -> bool {
-        self.pairs.contains_key(&pair(one, other))
-    }
-
-    /// The calls that join two people at their gateway addresses.
-    pub(super) fn of_pair(&self, one: &BareJid, other: &BareJid) -> Vec<CallId> {
-        self.pairs
-            .get(&pair(one, other))
-            .cloned()
-            .unwrap_or_default()
-    }
-
-    /// Whether a device is in a call.
-    #[must_use]
-    pub fn is_device(&self, device: &FullJid) -> bool {
-        self.by_device.contains_key(device)
     }
 
     /// A device whose last call has ended; each is named once.
@@ -425,6 +354,12 @@ impl Calls {
                         Course::GoesOn
                     });
                 }
+                Timer::Rest => {
+                    let rests = self.calls.get_mut(&id).is_none_or(|call| call.rest());
+                    if !rests {
+                        self.timers.set(id, Timer::Rest, now + UNTIL_REST);
+                    }
+                }
                 // The device is told as well: it may be there and only not have replied.
                 Timer::Offline(_) => {
                     let ending = Ending::from(Reason::Gone);
@@ -433,11 +368,6 @@ impl Calls {
             }
         }
         self.usage.sweep(now);
-    }
-
-    pub(super) fn find(&self, between: Between<'_>, sid: &Sid) -> Option<(CallId, usize)> {
-        let id = *self.by_parties.get(&between.parties(sid))?;
-        Some((id, self.calls.get(&id)?.leg_of(between.from)?))
     }
 
     /// Opens a call from `from` to `person`.
@@ -502,8 +432,7 @@ impl Calls {
             offer: None,
             early: Vec::new(),
         };
-        let parties = call.parties();
-        if parties.iter().any(|key| self.by_parties.contains_key(key)) {
+        if self.of_parties(&between.parties(&call.sid)).is_some() {
             return Err(out_of_order());
         }
         let all = self.calls.len();
@@ -519,14 +448,11 @@ impl Calls {
             self.usage.opened(&owner, now);
         }
         self.usage.opened(&caller, now);
-        for key in parties {
-            self.by_parties.insert(key, id);
-        }
         if call.through.is_none() {
-            let joined = self.pairs.entry(pair(&caller, person)).or_default();
+            let joined = self.pairs.entry(pair(&caller, person)).or_insert_with(one);
             joined.push(id);
         }
-        self.calls.insert(id, call);
+        self.calls.insert(id, Box::new(call));
         self.timers
             .set(id, Timer::Ring, now + self.config.ring_timeout());
         self.counters.open.set(self.calls.len());
@@ -564,7 +490,8 @@ impl Calls {
         let course = work(call, cx);
         call.tell_progress(&self.counters, cx);
         for device in call.devices.iter().skip(call.indexed) {
-            self.by_device.entry(device.clone()).or_default().push(id);
+            let of_device = self.by_device.entry(device.clone());
+            of_device.or_insert_with(one).push(id);
         }
         call.indexed = call.devices.len();
         if call.established {
@@ -579,9 +506,18 @@ impl Calls {
         if let Course::Ended(ending) = course {
             call.tell_end(&self.counters, &ending, cx);
             self.forget(cx.now, id);
+        } else {
+            self.worked_on(cx.now, id);
         }
         if let Some(old) = old {
             self.supersede(old, &migrated, cx);
+        }
+    }
+
+    /// A call under way is at hand for a while.
+    pub(super) fn worked_on(&mut self, now: Instant, id: CallId) {
+        if self.calls.get(&id).is_some_and(|call| call.established) {
+            self.timers.set_once(id, Timer::Rest, now + UNTIL_REST);
         }
     }
 
@@ -603,10 +539,7 @@ impl Calls {
                 }
             }
         }
-        for key in call.parties() {
-            self.by_parties.remove(&key);
-            self.past.put(now, key);
-        }
+        self.past.put(now, call.parties());
         if let Some(owner) = call.owner_called() {
             self.usage.closed(&owner);
         }
@@ -620,6 +553,9 @@ impl Calls {
             }
         }
         self.usage.closed(&call.caller);
+        trim(&mut self.calls);
+        trim(&mut self.by_device);
+        trim(&mut self.pairs);
         self.counters.open.set(self.calls.len());
     }
 
@@ -686,13 +622,7 @@ impl Calls {
     }
 }
 
-fn pair(one: &BareJid, other: &BareJid) -> (BareJid, BareJid) {
-    if one <= other {
-        (one.clone(), other.clone())
-    } else {
-        (other.clone(), one.clone())
-    }
-}
-
+/// How long a call under way is kept at hand before it rests: most that is said in it comes at once.
+const UNTIL_REST: Duration = Duration::from_secs(10);
 /// Stands for the condition of an error where no reply came.
 const TIMEOUT: &str = "remote-server-timeout";

@@ -2,6 +2,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use super::CallId;
+use super::index::trim;
 
 /// What a call waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,6 +13,8 @@ pub(super) enum Timer {
     Offline(usize),
     /// It is time to ask the devices of a call whether it goes on.
     Ping,
+    /// A call under way was worked on, and may be at rest by now.
+    Rest,
 }
 
 /// All timers of all calls.
@@ -28,9 +31,17 @@ impl Timers {
         self.set.insert((call, timer), at);
     }
 
+    /// Sets a timer unless it is set already.
+    pub(super) fn set_once(&mut self, call: CallId, timer: Timer, at: Instant) {
+        if !self.set.contains_key(&(call, timer)) {
+            self.set(call, timer, at);
+        }
+    }
+
     pub(super) fn stop(&mut self, call: CallId, timer: Timer) {
         if let Some(at) = self.set.remove(&(call, timer)) {
             self.queue.remove(&(at, call, timer));
+            trim(&mut self.set);
         }
     }
 
@@ -38,6 +49,7 @@ impl Timers {
     pub(super) fn stop_all(&mut self, call: CallId, legs: usize) {
         self.stop(call, Timer::Ring);
         self.stop(call, Timer::Ping);
+        self.stop(call, Timer::Rest);
         (0..legs).for_each(|leg| self.stop(call, Timer::Offline(leg)));
     }
 

@@ -37,7 +37,7 @@ pub use dialect::Dialect;
 pub use refusal::Refusal;
 pub use relay::relay;
 pub use report::{Dropped, Report, Why};
-pub use session::{BundlePolicy, Change, Phase, Receipt, Session, Stanza, ToBrowser};
+pub use session::{BundlePolicy, Change, Phase, Receipt, Resting, Session, Stanza, ToBrowser};
 pub use to_jingle::to_jingle;
 pub use to_sdp::to_sdp;
 

@@ -13,6 +13,7 @@
 
 mod attribute;
 mod candidate;
+mod kept;
 mod parse;
 pub mod text;
 mod value;
@@ -20,6 +21,7 @@ mod write;
 
 pub use attribute::Attribute;
 pub use candidate::{Candidate, Related};
+pub use kept::Kept;
 pub use parse::{Error, Fault, Limits};
 pub use text::{ByteString, IcePwd, IceUfrag, Token, Word};
 pub use value::{

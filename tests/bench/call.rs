@@ -67,9 +67,9 @@ fn time(name: &str, direction: Direction, bodies: &Bodies, rounds: usize) {
         );
         for call in 0..CALLS_IN_ROUND {
             world.call(direction, call);
+            // So long that the call is at rest.
+            world.pass(UNTIL_REST);
             world.hang_up(call);
-            // Nobody calls more often than that.
-            world.pass(Duration::from_millis(100));
         }
         // What it keeps of ended calls for a while is let go within the round.
         world.pass(Duration::from_secs(120));
@@ -108,6 +108,8 @@ fn weigh(bodies: &Bodies, calls: usize) {
         world.answer(Direction::AppCalls, call);
     }
     world.settle();
+    let at_hand = held() - before;
+    world.pass(UNTIL_REST);
     let answered = held() - before;
     let (offer, both) = bodies.weights();
     println!(
@@ -116,9 +118,11 @@ fn weigh(bodies: &Bodies, calls: usize) {
         per_call(ringing) - offer as f64
     );
     println!(
-        "{calls} answered calls: {:.0} bytes each, of them {both} descriptions and candidates; so {:.0} beside them",
+        "{calls} answered calls: {:.0} bytes each, of them {both} both descriptions; so {:.0} beside them \
+         ({:.0} bytes in their first seconds)",
         per_call(answered),
-        per_call(answered) - both as f64
+        per_call(answered) - both as f64,
+        per_call(at_hand)
     );
     for call in 0..calls {
         world.hang_up(call);
@@ -161,27 +165,19 @@ impl Bodies {
         }
     }
 
-    /// What a caller's offer takes, and what both descriptions take once they are agreed on, with
-    /// candidates.
+    /// Bytes of the caller's offer, and of both descriptions as they are kept once agreed on.
     fn weights(&self) -> (usize, usize) {
-        let before = held();
         let offer = sdp::Session::parse(OFFER, &sdp::Limits::default()).unwrap();
-        let of_offer = held() - before;
-        let before = held();
-        let (mut session, initiate) =
+        let (mut session, _) =
             Session::initiate(Sid::new(SID).unwrap(), offer, &Dialect::STRICT).unwrap();
-        drop(initiate);
-        let accept = {
-            let limits = xml::Limits::default();
-            let accept = Document::parse(self.accept.as_bytes(), "", &limits).unwrap();
-            Jingle::from_xml(accept.root(), &jingle::Limits::default()).unwrap()
-        };
+        let limits = xml::Limits::default();
+        let accept = Document::parse(self.accept.as_bytes(), "", &limits).unwrap();
+        let accept = Jingle::from_xml(accept.root(), &jingle::Limits::default()).unwrap();
         session.accepted(&accept).unwrap();
-        drop(accept);
-        drop(session.take_report());
-        let of_both = held() - before + size_of::<Session>();
-        drop(session);
-        (of_offer, of_both)
+        session.take_report();
+        let resting = Box::new(session).rest().unwrap();
+        let both = resting.descriptions().map(|own| own.text().len());
+        (OFFER.len(), both.iter().sum())
     }
 }
 
@@ -231,6 +227,8 @@ impl Address {
 }
 
 const SID: &str = "a73sjjvkla37jfea";
+/// More than a call under way is kept at hand when nothing is said in it.
+const UNTIL_REST: Duration = Duration::from_secs(11);
 const CALLS_IN_ROUND: usize = 500;
 
 impl<'a> World<'a> {

@@ -487,6 +487,16 @@ impl Leg {
         }
     }
 
+    /// Nothing happens for a while.
+    pub(crate) fn rest(&mut self) {
+        let mut session = Box::new(self.session.take().expect("a session"));
+        session.take_report();
+        self.session = Some(match session.rest() {
+            Ok(resting) => *resting.wake().expect("what was written can be read"),
+            Err(busy) => *busy,
+        });
+    }
+
     pub(crate) fn trickle(&mut self) {
         let Some(candidate) = self.browser.candidate() else {
             return;

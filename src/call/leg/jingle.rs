@@ -7,7 +7,8 @@ use crate::jingle::info::Muted;
 use crate::jingle::message::{self, Message, Step};
 use crate::jingle::{self, Action, Info, Jingle as Payload, Reason, Sid};
 use crate::mapping::{
-    BundlePolicy, Change, Dialect, Phase, Receipt, Refusal, Report, Session, ToBrowser, Trickle,
+    BundlePolicy, Change, Dialect, Phase, Receipt, Refusal, Report, Resting, Session, ToBrowser,
+    Trickle,
 };
 use crate::stanza::{ErrorKind, StanzaError};
 use crate::{web, xml};
@@ -42,6 +43,8 @@ enum State {
     Completing(Box<Session>),
     /// The session is active.
     Active(Box<Session>),
+    /// It is, and nothing was said for a while.
+    Resting(Box<Resting>),
     /// The session has ended, or never began.
     Ended,
 }
@@ -85,13 +88,39 @@ impl Jingle {
     /// It became known how the client speaks.
     pub(in super::super) fn set_dialect(&mut self, dialect: &'static Dialect) {
         self.dialect = dialect;
-        if let State::Called(session)
-        | State::Calling(session)
-        | State::Completing(session)
-        | State::Active(session) = &mut self.state
-        {
-            session.set_dialect(dialect);
+        match &mut self.state {
+            State::Called(session)
+            | State::Calling(session)
+            | State::Completing(session)
+            | State::Active(session) => session.set_dialect(dialect),
+            State::Resting(session) => session.set_dialect(dialect),
+            State::Proposed | State::Proceeding | State::Idle | State::Ended => {}
         }
+    }
+
+    /// Nothing was said for a while. False if something is under way all the same.
+    pub(in super::super) fn rest(&mut self) -> bool {
+        let mut rests = true;
+        self.state = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Active(session) => match session.rest() {
+                Ok(session) => State::Resting(Box::new(session)),
+                Err(session) => {
+                    rests = false;
+                    State::Active(session)
+                }
+            },
+            other => other,
+        };
+        self.held.shrink_to_fit();
+        rests
+    }
+
+    /// Something is asked of the session.
+    fn wake(&mut self) -> Result<(), Refusal> {
+        if let State::Resting(session) = &self.state {
+            self.state = State::Active(session.wake()?);
+        }
+        Ok(())
     }
 
     fn new(sid: Sid, dialect: &'static Dialect, state: State, announced: bool) -> Self {
@@ -139,6 +168,9 @@ impl Jingle {
         signal: Signal,
         out: &mut dyn Sink,
     ) -> Result<Vec<Signal>, Refusal> {
+        if !matches!(signal, Signal::End(_)) {
+            self.wake()?;
+        }
         match signal {
             Signal::Ringing => match &self.state {
                 State::Proposed => self.message(line, Step::Ringing, out),
@@ -203,13 +235,9 @@ impl Jingle {
 
     /// Whether the client can be asked to restart ICE.
     pub(in super::super) fn can_restart(&self) -> bool {
-        self.session().is_none_or(Session::can_restart)
-    }
-
-    /// Whether the other side can be.
-    pub(in super::super) fn set_far_restarts(&mut self, restarts: bool) {
-        if let State::Active(session) = &mut self.state {
-            session.set_far_restarts(restarts);
+        match &self.state {
+            State::Resting(session) => session.can_restart(),
+            _ => self.session().is_none_or(Session::can_restart),
         }
     }
 
@@ -247,7 +275,11 @@ impl Jingle {
             // One device of several: only the person's word goes for all of them (XEP-0353 §3.5).
             State::Proposed if line.is_carried() && !speaks_for_person(ending) => {}
             State::Proposed => self.message(line, Step::Reject(ending.element().into()), out),
-            State::Called(_) | State::Calling(_) | State::Completing(_) | State::Active(_) => {
+            State::Called(_)
+            | State::Calling(_)
+            | State::Completing(_)
+            | State::Active(_)
+            | State::Resting(_) => {
                 let mut terminate = Payload::new(Action::SessionTerminate, self.sid.clone());
                 let mut reason = ending.element();
                 reason.condition = self.dialect.reason(reason.condition);
@@ -263,8 +295,19 @@ impl Jingle {
         }
     }
 
-    /// Takes what the client says in a `<jingle/>`.
-    pub(in super::super) fn handle(&mut self, payload: &Payload) -> Result<Events, Fault> {
+    /// Takes what the client says in a `<jingle/>`. `far_restarts`: the other side can be asked to
+    /// restart ICE.
+    pub(in super::super) fn handle(
+        &mut self,
+        payload: &Payload,
+        far_restarts: bool,
+    ) -> Result<Events, Fault> {
+        if payload.action != Action::SessionTerminate {
+            self.wake()?;
+        }
+        if let State::Active(session) = &mut self.state {
+            session.set_far_restarts(far_restarts);
+        }
         let mut events = Events::default();
         let began = self.session().is_some();
         match (payload.action, &mut self.state) {
@@ -373,7 +416,8 @@ impl Jingle {
             | State::Called(_)
             | State::Calling(_)
             | State::Completing(_)
-            | State::Active(_) => self.finish(line, ending, out),
+            | State::Active(_)
+            | State::Resting(_) => self.finish(line, ending, out),
         }
     }
 
@@ -409,6 +453,7 @@ impl Jingle {
             | State::Idle
             | State::Calling(_)
             | State::Active(_)
+            | State::Resting(_)
             | State::Ended => None,
         }
     }
@@ -484,7 +529,11 @@ impl Jingle {
             | State::Calling(session)
             | State::Completing(session)
             | State::Active(session) => Some(session),
-            State::Proposed | State::Proceeding | State::Idle | State::Ended => None,
+            State::Proposed
+            | State::Proceeding
+            | State::Idle
+            | State::Resting(_)
+            | State::Ended => None,
         }
     }
 
@@ -500,7 +549,11 @@ impl Jingle {
             | State::Calling(session)
             | State::Completing(session)
             | State::Active(session) => session.take_report(),
-            State::Proposed | State::Proceeding | State::Idle | State::Ended => Report::default(),
+            State::Proposed
+            | State::Proceeding
+            | State::Idle
+            | State::Resting(_)
+            | State::Ended => Report::default(),
         }
     }
 

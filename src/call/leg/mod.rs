@@ -25,7 +25,7 @@ pub(super) struct Leg {
 
 #[derive(Debug)]
 pub(super) enum Kind {
-    Web(web::Web),
+    Web(Box<web::Web>),
     Jingle(Box<jingle::Jingle>),
 }
 
@@ -91,6 +91,16 @@ impl Leg {
         match &self.kind {
             Kind::Web(web) => web.ping(&self.line, out),
             Kind::Jingle(jingle) => jingle.ping(&self.line, out),
+        }
+    }
+
+    /// Nothing was said for a while: takes as little room as it can. False if something is under
+    /// way all the same.
+    pub(super) fn rest(&mut self) -> bool {
+        self.early.shrink_to_fit();
+        match &mut self.kind {
+            Kind::Web(web) => web.rest(),
+            Kind::Jingle(jingle) => jingle.rest(),
         }
     }
 

@@ -86,6 +86,15 @@ impl Web {
         matches!(self.state, State::Proposed)
     }
 
+    /// Nothing was said for a while. False if something is under way all the same.
+    pub(in super::super) fn rest(&mut self) -> bool {
+        self.held.shrink_to_fit();
+        for ufrags in [&mut self.own, &mut self.offered, &mut self.void] {
+            ufrags.shrink_to_fit();
+        }
+        matches!(self.state, State::Stable)
+    }
+
     /// Its offer is void.
     pub(in super::super) fn take_back(&mut self) {
         if matches!(self.state, State::Offering) && self.described {

@@ -8,10 +8,12 @@ mod difference;
 mod local;
 mod remote;
 mod reply;
+mod rest;
 mod restart;
 mod trickle;
 
 pub use change::{Change, Phase, Receipt, Stanza, ToBrowser};
+pub use rest::Resting;
 
 use std::collections::VecDeque;
 

@@ -1,0 +1,132 @@
+//! By what calls are found.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use jid::{BareJid, FullJid};
+
+use super::parties::Call;
+use super::{Between, CallId, Calls};
+use crate::jingle::Sid;
+
+/// By whom a call is known.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Parties {
+    /// The two people, whoever calls, and the sid.
+    Gateway(Pair, Sid),
+    /// The device that carries it, the other party, and the sid.
+    Carried(FullJid, BareJid, Sid),
+}
+
+impl Calls {
+    pub(super) fn find(&self, between: Between<'_>, sid: &Sid) -> Option<(CallId, usize)> {
+        let id = self.of_parties(&between.parties(sid))?;
+        Some((id, self.calls.get(&id)?.leg_of(between.from)?))
+    }
+
+    /// The call that is known by this.
+    pub(super) fn of_parties(&self, parties: &Parties) -> Option<CallId> {
+        let has = |id: &CallId, fits: &dyn Fn(&Call) -> bool| {
+            let call = self.calls.get(id);
+            call.is_some_and(|call| fits(call))
+        };
+        match parties {
+            Parties::Gateway(pair, sid) => {
+                let mut joining = self.pairs.get(pair)?.iter();
+                joining.find(|id| has(id, &|call| call.sid == *sid))
+            }
+            Parties::Carried(device, other, sid) => {
+                let mut of_device = self.by_device.get(device)?.iter();
+                of_device.find(|id| {
+                    has(id, &|call| {
+                        call.sid == *sid
+                            && call.through.as_ref() == Some(device)
+                            && [&call.caller, &call.callee].contains(&other)
+                    })
+                })
+            }
+        }
+        .copied()
+    }
+
+    /// Whether a call joins the two people.
+    #[must_use]
+    pub fn joins(&self, one: &BareJid, other: &BareJid) -> bool {
+        self.pairs.contains_key(&pair(one, other))
+    }
+
+    /// The calls that join two people at their gateway addresses.
+    pub(super) fn of_pair(&self, one: &BareJid, other: &BareJid) -> Vec<CallId> {
+        self.pairs
+            .get(&pair(one, other))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Whether a device is in a call.
+    #[must_use]
+    pub fn is_device(&self, device: &FullJid) -> bool {
+        self.by_device.contains_key(device)
+    }
+}
+
+impl Between<'_> {
+    pub(super) fn parties(&self, sid: &Sid) -> Parties {
+        let from = self.from.to_bare();
+        match self.through {
+            None => Parties::Gateway(pair(self.person, &from), sid.clone()),
+            Some(device) => {
+                let other = if self.from == device {
+                    self.person.clone()
+                } else {
+                    from
+                };
+                Parties::Carried(device.clone(), other, sid.clone())
+            }
+        }
+    }
+}
+
+impl Call {
+    /// Under what it is known.
+    pub(super) fn parties(&self) -> Parties {
+        let (caller, callee, sid) = (&self.caller, &self.callee, &self.sid);
+        match &self.through {
+            None => Parties::Gateway(pair(caller, callee), sid.clone()),
+            Some(device) => {
+                let other = if *caller == device.to_bare() {
+                    callee
+                } else {
+                    caller
+                };
+                Parties::Carried(device.clone(), other.clone(), sid.clone())
+            }
+        }
+    }
+}
+
+/// Two people in order, whoever calls.
+pub(super) type Pair = (BareJid, BareJid);
+
+pub(super) fn pair(one: &BareJid, other: &BareJid) -> Pair {
+    if one <= other {
+        (one.clone(), other.clone())
+    } else {
+        (other.clone(), one.clone())
+    }
+}
+
+/// Most people and devices have one call at a time.
+pub(super) fn one() -> Vec<CallId> {
+    Vec::with_capacity(1)
+}
+
+/// Gives back the room of what is gone by now.
+pub(super) fn trim<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
+    if map.capacity() > MOST_ROOM.max(8 * map.len()) {
+        map.shrink_to(2 * map.len());
+    }
+}
+
+/// Entries for which there may always be room.
+const MOST_ROOM: usize = 1_024;
