@@ -49,16 +49,35 @@ proptest! {
             };
             run(step, own, other);
         }
-        settle(&mut caller, &mut callee);
-        // What was rolled back is wanted still.
-        for _ in 0..2 {
-            caller.negotiate();
-            settle(&mut caller, &mut callee);
-            callee.negotiate();
-            settle(&mut caller, &mut callee);
-        }
-        in_step(&caller, &callee);
+        come_to_rest(&mut caller, &mut callee);
     }
+}
+
+/// The callee adds two sections and turns one round. The caller takes them, and says at once that
+/// it would receive one of them, before the callee's turn is acknowledged.
+#[test]
+fn what_is_said_behind_a_content_accept_holds() {
+    let (mut caller, mut callee) = call(Dialect::named("strict").unwrap());
+    callee.browser.add("audio", Direction::SendRecv);
+    callee.browser.lines[0].direction = Direction::SendOnly;
+    callee.browser.add("audio", Direction::RecvOnly);
+    callee.negotiate();
+    caller.receive(callee.out.pop_front().expect("content-add"));
+    caller.answer();
+    caller.negotiate();
+    come_to_rest(&mut caller, &mut callee);
+}
+
+fn come_to_rest(caller: &mut Leg, callee: &mut Leg) {
+    settle(caller, callee);
+    // What was rolled back is wanted still.
+    for _ in 0..2 {
+        caller.negotiate();
+        settle(caller, callee);
+        callee.negotiate();
+        settle(caller, callee);
+    }
+    in_step(caller, callee);
 }
 
 fn run(step: Step, own: &mut Leg, other: &mut Leg) {

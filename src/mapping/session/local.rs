@@ -571,6 +571,16 @@ impl LocalChange {
         }
     }
 
+    /// The peer accepts an added section, and says who sends in it.
+    pub(super) fn accepted(&mut self, index: usize, senders: Senders) {
+        let open = |add: &Added| add.index == index && matches!(add.reply, Reply::Open);
+        if let Some(section) = self.sections.get_mut(index)
+            && self.adds.iter().any(open)
+        {
+            section.senders = senders;
+        }
+    }
+
     /// Takes the answer to all added sections that have none.
     pub(super) fn reject_all(&mut self) {
         let open = |add: &&mut Added| matches!(add.reply, Reply::Open);

@@ -1,6 +1,6 @@
 //! The peer wants a change: the offer that the browser gets, and what its answer means.
 
-use crate::jingle::{Action, Content, Description, Jingle, Reason, Role, Transport};
+use crate::jingle::{Action, Content, Description, Jingle, Reason, Role, Senders, Transport};
 use crate::sdp::{self, Media};
 
 use super::agreed::{bundle, other_setup, regroup, restarted, set_direction, setup, ufrag};
@@ -469,6 +469,8 @@ impl Session {
                         content.description = Some(Description::Data);
                     }
                     let reply = if content.description.is_some() {
+                        // Here, since what it says of them later holds.
+                        own.accepted(index, senders.unwrap_or(Senders::Both));
                         Reply::Accepted(Box::new(content))
                     } else {
                         report.note(Some(&content.name), "description", Why::Malformed);

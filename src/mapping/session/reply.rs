@@ -3,10 +3,10 @@
 use crate::jingle::{Action, Jingle};
 use crate::sdp::{self, Media};
 
-use super::agreed::{bundle, regroup, set_setup, setup};
+use super::agreed::{bundle, regroup, set_direction, set_setup, setup};
 use super::local::{LocalChange, Reply};
 use super::{BundlePolicy, Change, Session};
-use crate::mapping::{Kind, Refusal, Report, answer};
+use crate::mapping::{Kind, Refusal, Report, answer, direction};
 
 impl Session {
     /// The answer, and the peer's description to keep.
@@ -71,7 +71,10 @@ impl Session {
             let Some(mut media) = new else {
                 return Ok(None);
             };
-            section.senders = self.read_senders(content.senders());
+            if media.is_rtp() {
+                let theirs = direction::direction(section.senders, self.role.other());
+                set_direction(&mut media, theirs);
+            }
             if bundled {
                 members.push(index);
                 set_setup(
