@@ -68,6 +68,7 @@ pub struct Query {
     credentials: bool,
     kind: Option<String>,
     host: Option<String>,
+    port: Option<String>,
 }
 
 impl Query {
@@ -82,6 +83,7 @@ impl Query {
                 credentials: false,
                 kind: attr(payload, "type"),
                 host: None,
+                port: None,
             }),
             "credentials" => {
                 let service = payload.child("service", ns)?;
@@ -90,10 +92,18 @@ impl Query {
                     credentials: true,
                     kind: attr(service, "type"),
                     host: attr(service, "host"),
+                    port: attr(service, "port"),
                 })
             }
             _ => None,
         }
+    }
+
+    /// Whether these services can answer it: §3.3 wants an error where credentials are asked for of
+    /// a service that is not among them.
+    #[must_use]
+    pub fn has_answer(&self, services: &[Service]) -> bool {
+        !self.credentials || services.iter().any(|service| self.is_for(service))
     }
 
     /// Writes the answer: the services asked for, each with credentials of `person` that expire
@@ -105,24 +115,27 @@ impl Query {
         expires: u64,
         writer: &mut Writer,
     ) {
-        writer.open(
-            if self.credentials {
-                "credentials"
-            } else {
-                "services"
-            },
-            self.ns,
-        );
-        let asked = |service: &&Service| {
-            self.kind
-                .as_ref()
-                .is_none_or(|kind| kind == service.kind.name())
-                && self.host.as_ref().is_none_or(|host| *host == service.host)
-        };
-        for service in services.iter().filter(asked) {
+        if self.credentials {
+            writer.open("credentials", self.ns);
+        } else {
+            // §3.2: the answer says which type it is about.
+            let kind = self.kind.as_deref().and_then(Kind::from_name);
+            let kind = kind.map(Kind::name);
+            writer.open("services", self.ns).opt_attr("type", kind);
+        }
+        for service in services.iter().filter(|service| self.is_for(service)) {
             service.write(self.ns, person, expires, writer);
         }
         writer.close();
+    }
+
+    fn is_for(&self, service: &Service) -> bool {
+        let is = |asked: &Option<String>, known: &str| {
+            asked.as_deref().is_none_or(|asked| asked == known)
+        };
+        is(&self.kind, service.kind.name())
+            && is(&self.host, &service.host)
+            && is(&self.port, &service.port.to_string())
     }
 }
 
@@ -131,9 +144,7 @@ impl Service {
     #[must_use]
     pub fn parse(uri: &str, secret: Option<Secret>) -> Option<Self> {
         let (scheme, rest) = uri.split_once(':')?;
-        let kind = [Kind::Stun, Kind::Stuns, Kind::Turn, Kind::Turns]
-            .into_iter()
-            .find(|kind| kind.name() == scheme)?;
+        let kind = Kind::from_name(scheme)?;
         let (authority, query) = rest.split_once('?').unwrap_or((rest, ""));
         let secure = matches!(kind, Kind::Stuns | Kind::Turns);
         let transport = match query {
@@ -190,6 +201,11 @@ impl Kind {
             Self::Turn => "turn",
             Self::Turns => "turns",
         }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        let all = [Self::Stun, Self::Stuns, Self::Turn, Self::Turns];
+        all.into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -268,16 +284,38 @@ mod tests {
         )
         .unwrap();
         assert!(
-            xml.contains("type='stun'") && !xml.contains("type='turn'"),
+            xml.starts_with(
+                "<services xmlns='urn:xmpp:extdisco:1' type='stun'><service type='stun'"
+            ),
             "{xml}"
         );
-        let one = "<credentials xmlns='urn:xmpp:extdisco:2'><service host='192.0.2.1' type='turn'/>\
-            </credentials>";
-        assert_eq!(
-            answer(one, &services).unwrap().matches("<service ").count(),
-            1
-        );
+        assert!(!xml.contains("type='turn'"), "{xml}");
         assert_eq!(answer("<query xmlns='jabber:iq:roster'/>", &services), None);
+    }
+
+    #[test]
+    fn credentials_are_for_the_service_that_is_named() {
+        let secret = Some(Secret::new("s"));
+        let services = [
+            Service::parse("turn:192.0.2.1:3478", secret.clone()).unwrap(),
+            Service::parse("turn:192.0.2.1:3479?transport=tcp", secret).unwrap(),
+        ];
+        let ask =
+            |service: &str| format!("<credentials xmlns='{NS}'><service {service}/></credentials>");
+        for (asked, found) in [
+            ("type='turn' host='192.0.2.1'", 2),
+            ("type='turn' host='192.0.2.1' port='3479'", 1),
+            ("type='turn' host='192.0.2.1' port='9'", 0),
+            ("type='stun' host='192.0.2.1'", 0),
+            ("type='turn' host='192.0.2.2'", 0),
+        ] {
+            let asked = ask(asked);
+            let xml = answer(&asked, &services).unwrap();
+            assert_eq!(xml.matches(" password=").count(), found, "{xml}");
+            let document = Document::parse(asked.as_bytes(), "", &Limits::default()).unwrap();
+            let query = Query::read(document.root()).unwrap();
+            assert_eq!(query.has_answer(&services), found > 0, "{asked}");
+        }
     }
 
     #[test]

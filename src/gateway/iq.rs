@@ -194,8 +194,8 @@ impl Gateway {
         inbound: &Inbound<'_>,
         query: &extdisco::Query,
     ) -> Answer {
-        if !self.may_have_ice(&inbound.from) {
-            return Answer::Error(StanzaError::service_unavailable());
+        if let Err(error) = self.may_have_ice(&inbound.from, query) {
+            return Answer::Error(error);
         }
         if let Ok(device) = inbound.from.clone().try_into_full()
             && self.clients.registry.device(&device).is_some()
@@ -216,8 +216,11 @@ impl Gateway {
             ));
         };
         let query = extdisco::Query::read(request.payload)
-            .filter(|_| self.may_have_ice(&request.from))
-            .ok_or_else(StanzaError::service_unavailable);
+            .ok_or_else(StanzaError::service_unavailable)
+            .and_then(|query| {
+                self.may_have_ice(&request.from, &query)?;
+                Ok(query)
+            });
         Answer::With(result_with(inbound, &|writer| {
             let answer = query.as_ref().map_err(Clone::clone).map(|query| {
                 |writer: &mut Writer| self.write_ice(now, &request.from, query, writer)
@@ -226,12 +229,19 @@ impl Gateway {
         }))
     }
 
-    /// Only devices of people whom this server serves.
-    fn may_have_ice(&self, from: &Jid) -> bool {
-        from.node().is_some()
+    /// Only devices of people whom this server serves may.
+    fn may_have_ice(&self, from: &Jid, query: &extdisco::Query) -> Result<(), StanzaError> {
+        let is_served = from.node().is_some()
             && from.resource().is_some()
             && !self.config.ice.is_empty()
-            && self.config.grants_credentials(from.domain().as_str())
+            && self.config.grants_credentials(from.domain().as_str());
+        if !is_served {
+            return Err(StanzaError::service_unavailable());
+        }
+        if !query.has_answer(&self.config.ice) {
+            return Err(StanzaError::new(ErrorKind::Cancel, "item-not-found"));
+        }
+        Ok(())
     }
 
     fn write_ice(&self, now: Instant, from: &Jid, query: &extdisco::Query, writer: &mut Writer) {

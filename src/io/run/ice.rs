@@ -7,13 +7,16 @@ use crate::credentials::extdisco::{Kind, Service, Transport};
 use crate::turn::{self, Listen};
 
 /// Each listener at each address of its family that clients are told.
+///
+/// STUN only over UDP: a `stun:` URI has no transport (RFC 7064 §3.1), so that clients would take one
+/// over TCP for one more over UDP, and ask it in vain.
 pub(super) fn told(listening: &[Listen], addresses: &[IpAddr], secret: &Secret) -> Vec<Service> {
     let mut services = Vec::new();
     for listen in listening {
-        let (stun, turn, transport) = match listen.transport {
-            turn::Transport::Udp => (Kind::Stun, Kind::Turn, Transport::Udp),
-            turn::Transport::Tcp => (Kind::Stun, Kind::Turn, Transport::Tcp),
-            turn::Transport::Tls => (Kind::Stuns, Kind::Turns, Transport::Tcp),
+        let (turn, transport) = match listen.transport {
+            turn::Transport::Udp => (Kind::Turn, Transport::Udp),
+            turn::Transport::Tcp => (Kind::Turn, Transport::Tcp),
+            turn::Transport::Tls => (Kind::Turns, Transport::Tcp),
         };
         let same_family = |address: &&IpAddr| address.is_ipv4() == listen.address.is_ipv4();
         for address in addresses.iter().filter(same_family) {
@@ -24,7 +27,9 @@ pub(super) fn told(listening: &[Listen], addresses: &[IpAddr], secret: &Secret) 
                 transport,
                 secret,
             };
-            services.push(service(stun, None));
+            if transport == Transport::Udp {
+                services.push(service(Kind::Stun, None));
+            }
             services.push(service(turn, Some(secret.clone())));
         }
     }
@@ -63,7 +68,6 @@ mod tests {
             [
                 (Kind::Stun, "203.0.113.7", 3478, Transport::Udp),
                 (Kind::Turn, "203.0.113.7", 3478, Transport::Udp),
-                (Kind::Stun, "2001:db8::7", 3479, Transport::Tcp),
                 (Kind::Turn, "2001:db8::7", 3479, Transport::Tcp),
             ]
         );
