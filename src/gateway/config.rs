@@ -57,6 +57,12 @@ pub struct Limits {
     pub opened: usize,
     /// Stanzas that wait for a roster or a list of the blocked.
     pub parked_stanzas: usize,
+    /// Those of them that wait for what one person's server says.
+    pub parked_stanzas_per_person: usize,
+    /// Domains whose servers may grant us something (XEP-0356).
+    pub privileged_domains: usize,
+    /// TURN user names that are remembered of one app, to close its allocations with its last call.
+    pub usernames_per_device: usize,
     /// Requests of ours that wait for a reply.
     pub pending_iqs: usize,
     /// Stanzas that wait for the link.
@@ -90,6 +96,9 @@ impl Default for Limits {
             blocklists: people.blocklists,
             opened: people.opened,
             parked_stanzas: 5_000,
+            parked_stanzas_per_person: 100,
+            privileged_domains: 1_000,
+            usernames_per_device: 4,
             pending_iqs: 100_000,
             queued_stanzas: 100_000,
             caps: 10_000,

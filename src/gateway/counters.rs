@@ -98,7 +98,7 @@ const CONDITIONS: [&str; 22] = [
     "unexpected-request",
 ];
 /// The keys of `[limits]`, but for those that bound calls.
-const LIMITS: [&str; 11] = [
+const LIMITS: [&str; 13] = [
     "stanza_bytes",
     "xml_depth",
     "xml_attributes",
@@ -108,6 +108,8 @@ const LIMITS: [&str; 11] = [
     "watchers_per_person",
     "opened",
     "parked_stanzas",
+    "parked_stanzas_per_person",
+    "privileged_domains",
     "pending_iqs",
     "queued_stanzas",
 ];

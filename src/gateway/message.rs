@@ -86,15 +86,21 @@ impl Gateway {
                 perm.attr("access") == Some("iq") && perm.children().any(of_blocks)
             });
             let domain = from.domain().as_str();
+            let most = self.config.limits.privileged_domains;
             let mut changed = false;
             for (granted, domains) in [
                 (reads_rosters, &mut self.rosters),
                 (reads_blocks, &mut self.blocklists),
             ] {
-                changed |= if granted && domains.len() < MAX_DOMAINS {
+                changed |= if !granted {
+                    domains.remove(domain)
+                } else if domains.len() < most {
                     domains.insert(domain.to_owned())
                 } else {
-                    domains.remove(domain)
+                    if !domains.contains(domain) {
+                        self.counters.limit("privileged_domains");
+                    }
+                    false
                 };
             }
             if changed {
@@ -134,5 +140,3 @@ const NS_PRIVILEGE: [&str; 2] = ["urn:xmpp:privilege:1", "urn:xmpp:privilege:2"]
 pub(super) const NS_PRIVILEGE_IQ: &str = "urn:xmpp:privilege:2";
 /// XEP-0203.
 pub(super) const NS_DELAY: &str = "urn:xmpp:delay";
-/// Domains that may grant us something.
-const MAX_DOMAINS: usize = 1_000;

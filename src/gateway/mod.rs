@@ -445,7 +445,7 @@ impl Gateway {
         if !names.contains(&username) {
             names.push(username);
         }
-        if names.len() > MAX_ISSUED {
+        if names.len() > self.config.limits.usernames_per_device {
             names.remove(0);
         }
     }
@@ -577,15 +577,19 @@ impl Gateway {
 
     /// Keeps a stanza until more is known of `person`; refuses it where too many wait.
     fn park(&mut self, person: &BareJid, stanza: &Document) -> Option<bool> {
+        let limits = &self.config.limits;
         let all: usize = self.parked.values().map(Vec::len).sum();
         let parked = self.parked.entry(person.clone()).or_default();
-        if parked.len() < MAX_PARKED_FOR_ONE && all < self.config.limits.parked_stanzas {
-            parked.push(stanza.clone());
-            None
+        let reached = if all >= limits.parked_stanzas {
+            "parked_stanzas"
+        } else if parked.len() >= limits.parked_stanzas_per_person {
+            "parked_stanzas_per_person"
         } else {
-            self.counters.limit("parked_stanzas");
-            Some(false)
-        }
+            parked.push(stanza.clone());
+            return None;
+        };
+        self.counters.limit(reached);
+        Some(false)
     }
 
     /// A person's roster is known, or known not to be readable: what waited for it goes on.
@@ -648,7 +652,3 @@ fn is_from(stanza: &Document, from: &Jid) -> bool {
 
 /// RFC 6121 §2.1.1.
 const NS_ROSTER: &str = "jabber:iq:roster";
-/// TURN user names remembered of one app.
-const MAX_ISSUED: usize = 4;
-/// Stanzas that wait for the roster of one person.
-const MAX_PARKED_FOR_ONE: usize = 100;
