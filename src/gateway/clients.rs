@@ -10,7 +10,7 @@ use super::software::Software;
 use crate::call::{Devices, Directory};
 use crate::disco::{self, Abilities, Cache, Caps, ClientType};
 use crate::mapping::Dialect;
-use crate::presence::{Client, Registry, Show};
+use crate::presence::{Client, Registry, Show, Withdrawn};
 use crate::web::{Media, PeerDevice};
 use crate::xml::Element;
 
@@ -54,17 +54,19 @@ impl Clients {
         self.cache.insert(caps, abilities);
     }
 
-    /// A client is available. What it can do is asked for unless it is known.
+    /// A client is available, as it says at the gateway address of `watcher`, or else at the
+    /// service. What it can do is asked for unless it is known.
     pub(super) fn available(
         &mut self,
         jid: &FullJid,
         mut client: Client,
+        watcher: Option<&BareJid>,
         service: &str,
         out: &mut Outbox,
     ) {
         let caps = client.caps.take().map(|caps| self.share(caps));
         client.caps.clone_from(&caps);
-        if let Err(limit) = self.registry.available(jid, client) {
+        if let Err(limit) = self.registry.available(jid, client, watcher) {
             out.limit(limit);
             return;
         }
@@ -79,6 +81,15 @@ impl Clients {
         let node = caps.is_verifiable().then(|| caps.query_node());
         ask(jid, &caps, node.as_deref(), service, out);
         self.asking.insert(caps, BTreeSet::new());
+    }
+
+    /// Whatever is at this address is no longer available to `watcher`.
+    pub(super) fn withdrawn(&mut self, jid: &FullJid, watcher: &BareJid) -> Withdrawn {
+        let left = self.registry.withdrawn(jid, watcher);
+        if left != Withdrawn::Nothing {
+            self.own.remove(jid);
+        }
+        left
     }
 
     pub(super) fn unavailable(&mut self, jid: &FullJid) {

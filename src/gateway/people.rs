@@ -8,7 +8,7 @@ use super::records::{Change, Key};
 use super::{Gateway, Inbound};
 use crate::address::Named;
 use crate::disco::ClientType;
-use crate::presence::{Client, Photo, Show};
+use crate::presence::{Client, Photo, Show, Withdrawn};
 use crate::stanza::{self, Circular, ErrorKind, StanzaError};
 use crate::web::{Device, Media};
 use crate::xml::{Element, NS_COMPONENT};
@@ -38,8 +38,9 @@ impl Gateway {
                     self.sight_changed(watcher, &person);
                 }
             }
-            (Some("unavailable"), Named::Service | Named::Person(_)) => {
-                self.offline(&inbound.from);
+            (Some("unavailable"), Named::Service) => self.offline(&inbound.from),
+            (Some("unavailable"), Named::Person(watcher)) => {
+                self.withdrawn(&inbound.from, watcher);
             }
             (Some("subscribe"), Named::Service) => {
                 self.send_presence(
@@ -63,6 +64,11 @@ impl Gateway {
                 self.remove_watcher(&person, watcher);
                 self.answer_subscription("unsubscribed", &person, watcher, None);
                 self.sight_changed(watcher, &person);
+                // Of her clients it may have been known only where he saw them.
+                let other = self.clients.registry.watchers(&person).next().cloned();
+                if let Some(other) = other {
+                    self.forward("probe", &other, &person, None);
+                }
             }
             (Some("unsubscribe"), Named::Person(person)) => {
                 let watcher = inbound.from.to_bare();
@@ -112,6 +118,26 @@ impl Gateway {
         self.tell_watchers(&jid.to_bare());
     }
 
+    /// Whatever is at this address, without a resource each client of a person (RFC 6121 §4.3.2), no
+    /// longer shows itself to `watcher`.
+    fn withdrawn(&mut self, from: &Jid, watcher: &BareJid) {
+        let person = from.to_bare();
+        let clients = match from.clone().try_into_full() {
+            Ok(client) => vec![client],
+            Err(_) => {
+                let clients = self.clients.registry.reach(&person).clients;
+                clients.into_iter().map(|(client, _)| client).collect()
+            }
+        };
+        for client in clients {
+            match self.clients.withdrawn(&client, watcher) {
+                Withdrawn::All => self.device_gone(&client),
+                Withdrawn::Client | Withdrawn::Nothing => {}
+            }
+        }
+        self.tell_watchers(&person);
+    }
+
     fn device_gone(&mut self, device: &FullJid) {
         if self.clients.registry.device(device).is_some() {
             self.keep(Change::Forget(Key::Device(device.clone())));
@@ -156,14 +182,22 @@ impl Gateway {
         let device = root.children().find_map(Device::read);
         if let (Some(device), Named::Service) = (device, &inbound.named) {
             // There is no reply to a presence; an app that must know asks.
-            let refusal = self.announced(&jid, device).err();
-            if let Some(limit) = refusal.and_then(|error| error.cause) {
-                self.counters.limit(limit);
+            match self.announced(&jid, device) {
+                Ok(()) => self.clients.registry.shows_itself(&jid),
+                Err(error) => {
+                    let limit = error.cause.into_iter();
+                    limit.for_each(|limit| self.counters.limit(limit));
+                }
             }
         } else {
             let service = self.config.service.to_string();
+            let watcher = match &inbound.named {
+                Named::Person(watcher) => Some(watcher),
+                Named::Service | Named::Reserved => None,
+            };
+            let client = Client::read(root);
             self.clients
-                .available(&jid, Client::read(root), &service, &mut self.outbox);
+                .available(&jid, client, watcher, &service, &mut self.outbox);
             let person = jid.to_bare();
             self.clients.registry.pictured(&person, Photo::read(root));
             self.is_sure(&jid);

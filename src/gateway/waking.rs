@@ -60,6 +60,7 @@ impl Gateway {
     /// The link is up: whoever may be there is asked.
     pub(super) fn wake(&mut self) {
         let now = self.outbox.now;
+        self.clients.registry.forget_sights();
         let registry = &self.clients.registry;
         // The test call's own app has not gone.
         let echo = self.addresses.echo();

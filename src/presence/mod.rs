@@ -11,11 +11,12 @@ mod limits;
 mod photo;
 mod registry;
 mod resources;
+mod sight;
 mod watches;
 
 pub use access::{Access, Config, Decision, Mode, RosterEntry, roster_entries};
 pub use blocks::{Blocks, NS_BLOCKING};
 pub use limits::Limits;
 pub use photo::Photo;
-pub use registry::{Client, Reach, Registry, Show};
+pub use registry::{Client, Reach, Registry, Show, Withdrawn};
 pub use watches::{Contact, Contacts, Vouched, Watches};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use jid::{BareJid, FullJid};
 
 use super::resources::Resources;
+use super::sight::{Sight, Words};
 use super::{Limits, Photo};
 use crate::disco::Caps;
 use crate::web::Device;
@@ -17,19 +18,46 @@ pub struct Registry {
     seen: HashMap<BareJid, BTreeSet<BareJid>>,
     /// Browser apps and other clients of all people.
     online: (usize, usize),
+    words: Words,
     limits: Limits,
 }
 
 #[derive(Debug, Default)]
 struct Person {
     /// Browser apps by resource.
-    web: Resources<Device>,
+    web: Resources<App>,
     /// Other clients by resource.
-    clients: Resources<Client>,
+    clients: Resources<Seen>,
     /// Who is told when this person can be called.
     watchers: BTreeSet<BareJid>,
     /// Of her vCard.
     photo: Photo,
+}
+
+/// A browser app.
+#[derive(Debug)]
+struct App {
+    device: Device,
+    /// The service has its presence, so that it hears when the app leaves.
+    shows_itself: bool,
+}
+
+/// A client, and where it is seen.
+#[derive(Debug)]
+struct Seen {
+    client: Client,
+    sight: Sight,
+}
+
+/// What is left of whatever was at an address, when presence was withdrawn from one who saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// Others still see it.
+    Nothing,
+    /// Nobody sees a client there any more; the browser app says itself when it leaves.
+    Client,
+    /// Nothing is left.
+    All,
 }
 
 /// An IM client that is online.
@@ -76,6 +104,7 @@ impl Registry {
             people: HashMap::new(),
             seen: HashMap::new(),
             online: (0, 0),
+            words: Words::default(),
             limits,
         }
     }
@@ -88,9 +117,26 @@ impl Registry {
     pub fn announce(&mut self, jid: &FullJid, device: Device) -> Result<(), &'static str> {
         let most = self.limits.devices_per_person;
         let person = self.person(&jid.to_bare()).ok_or(PEOPLE)?;
-        let is_new = person.web.insert(jid.resource().as_str(), device, most);
+        if let Some(app) = person.web.get_mut(jid.resource().as_str()) {
+            app.device = device;
+            return Ok(());
+        }
+        let app = App {
+            device,
+            shows_itself: false,
+        };
+        let is_new = person.web.insert(jid.resource().as_str(), app, most);
         self.online.0 += usize::from(is_new.ok_or(DEVICES)?);
         Ok(())
+    }
+
+    /// The service has the presence of a browser app.
+    pub fn shows_itself(&mut self, jid: &FullJid) {
+        let person = self.people.get_mut(&jid.to_bare());
+        let app = person.and_then(|person| person.web.get_mut(jid.resource().as_str()));
+        if let Some(app) = app {
+            app.shows_itself = true;
+        }
     }
 
     /// A browser app that announced itself.
@@ -100,7 +146,7 @@ impl Registry {
             .get(&jid.to_bare())?
             .web
             .get(jid.resource().as_str())
-            .copied()
+            .map(|app| app.device)
     }
 
     /// How many browser apps, and how many other clients, are known.
@@ -118,17 +164,61 @@ impl Registry {
         })
     }
 
-    /// A client is available.
+    /// A client is available, as it says at the gateway address of `watcher`, or else at the
+    /// service.
     ///
     /// # Errors
     ///
     /// The limit that was reached.
-    pub fn available(&mut self, jid: &FullJid, client: Client) -> Result<(), &'static str> {
+    pub fn available(
+        &mut self,
+        jid: &FullJid,
+        client: Client,
+        watcher: Option<&BareJid>,
+    ) -> Result<(), &'static str> {
         let most = self.limits.devices_per_person;
+        let at = watcher.map(|watcher| self.words.of(watcher));
         let person = self.person(&jid.to_bare()).ok_or(PEOPLE)?;
-        let is_new = person.clients.insert(jid.resource().as_str(), client, most);
+        let resource = jid.resource().as_str();
+        if let Some(seen) = person.clients.get_mut(resource) {
+            seen.client = client;
+            at.into_iter().for_each(|at| seen.sight.insert(at));
+            return Ok(());
+        }
+        let mut sight = Sight::default();
+        at.into_iter().for_each(|at| sight.insert(at));
+        let seen = Seen { client, sight };
+        let is_new = person.clients.insert(resource, seen, most);
         self.online.1 += usize::from(is_new.ok_or(DEVICES)?);
         Ok(())
+    }
+
+    /// Whatever is at this address is no longer available to `watcher`.
+    pub fn withdrawn(&mut self, jid: &FullJid, watcher: &BareJid) -> Withdrawn {
+        let at = self.words.of(watcher);
+        let Some(person) = self.people.get_mut(&jid.to_bare()) else {
+            return Withdrawn::All;
+        };
+        let resource = jid.resource().as_str();
+        let seen = person.clients.get_mut(resource);
+        if seen.is_some_and(|seen| !seen.sight.remove(at)) {
+            return Withdrawn::Nothing;
+        }
+        if person.web.get(resource).is_some_and(|app| app.shows_itself) {
+            self.no_client(jid);
+            return Withdrawn::Client;
+        }
+        Withdrawn::All
+    }
+
+    /// Where clients are seen counts no more: some may have left unheard.
+    pub fn forget_sights(&mut self) {
+        for person in self.people.values_mut() {
+            person
+                .clients
+                .iter_mut()
+                .for_each(|seen| seen.sight.clear());
+        }
     }
 
     /// What a presence says of a person's picture, if she is known.
@@ -243,19 +333,22 @@ impl Registry {
     #[must_use]
     pub fn client(&self, jid: &FullJid) -> Option<&Client> {
         let person = self.people.get(&jid.to_bare())?;
-        person.clients.get(jid.resource().as_str())
+        let seen = person.clients.get(jid.resource().as_str())?;
+        Some(&seen.client)
     }
 
     /// The browser apps of `person`, by resource.
     pub fn pages(&self, person: &BareJid) -> impl Iterator<Item = (&str, &Device)> {
         let data = self.people.get(person);
-        data.into_iter().flat_map(|data| data.web.iter())
+        let apps = data.into_iter().flat_map(|data| data.web.iter());
+        apps.map(|(resource, app)| (resource, &app.device))
     }
 
     /// The other clients of `person`, by resource.
     pub fn clients(&self, person: &BareJid) -> impl Iterator<Item = (&str, &Client)> {
         let data = self.people.get(person);
-        data.into_iter().flat_map(|data| data.clients.iter())
+        let clients = data.into_iter().flat_map(|data| data.clients.iter());
+        clients.map(|(resource, seen)| (resource, &seen.client))
     }
 
     /// How `person` can be called.
@@ -269,12 +362,12 @@ impl Registry {
             web: data
                 .web
                 .iter()
-                .filter_map(|(r, device)| Some((full(r)?, *device)))
+                .filter_map(|(r, app)| Some((full(r)?, app.device)))
                 .collect(),
             clients: data
                 .clients
                 .iter()
-                .filter_map(|(r, client)| Some((full(r)?, client.clone())))
+                .filter_map(|(r, seen)| Some((full(r)?, seen.client.clone())))
                 .collect(),
         }
     }
@@ -420,13 +513,47 @@ mod tests {
             show: Show::Available,
             caps: None,
         };
-        assert_eq!(registry.available(&full("c@x/1"), client()), Err("people"));
-        assert_eq!(registry.available(&full("a@x/1"), client()), Ok(()));
+        assert_eq!(
+            registry.available(&full("c@x/1"), client(), None),
+            Err("people")
+        );
+        assert_eq!(registry.available(&full("a@x/1"), client(), None), Ok(()));
         assert_eq!((registry.len(), registry.online()), (2, (1, 1)));
         registry.unwatch(&a, &b);
         registry.unwatch(&a, &bare("c@x"));
         registry.unavailable(&full("a@x/1"));
-        assert_eq!(registry.available(&full("c@x/1"), client()), Ok(()));
+        assert_eq!(registry.available(&full("c@x/1"), client(), None), Ok(()));
+    }
+
+    #[test]
+    fn who_is_withdrawn_from_one_is_there_for_the_others() {
+        let bare = |jid: &str| BareJid::new(jid).unwrap();
+        let (romeo, paris, juliet) = (bare("romeo@x"), bare("paris@x"), full("juliet@x/phone"));
+        let client = || Client {
+            priority: 0,
+            show: Show::Available,
+            caps: None,
+        };
+        let mut registry = Registry::new(Limits::default());
+        for watcher in [None, Some(&romeo), Some(&paris), Some(&romeo)] {
+            let available = registry.available(&juliet, client(), watcher);
+            assert_eq!(available, Ok(()));
+        }
+        assert_eq!(registry.withdrawn(&juliet, &romeo), Withdrawn::Nothing);
+        assert_eq!(registry.withdrawn(&juliet, &romeo), Withdrawn::Nothing);
+        assert_eq!(registry.withdrawn(&juliet, &paris), Withdrawn::All);
+        // After the link was lost one word is enough.
+        let available = registry.available(&juliet, client(), Some(&paris));
+        assert_eq!(available, Ok(()));
+        registry.forget_sights();
+        assert_eq!(registry.withdrawn(&juliet, &romeo), Withdrawn::All);
+        // An app that has shown itself to the service says there when it leaves.
+        assert_eq!(registry.announce(&juliet, Device::default()), Ok(()));
+        assert_eq!(registry.withdrawn(&juliet, &romeo), Withdrawn::All);
+        registry.shows_itself(&juliet);
+        assert_eq!(registry.withdrawn(&juliet, &romeo), Withdrawn::Client);
+        assert_eq!(registry.online(), (1, 0));
+        assert!(registry.device(&juliet).is_some());
     }
 
     #[test]

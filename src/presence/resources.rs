@@ -16,6 +16,11 @@ impl<T> Resources<T> {
         self.0.get(at).map(|(_, known)| known)
     }
 
+    pub(super) fn get_mut(&mut self, resource: &str) -> Option<&mut T> {
+        let at = self.find(resource).ok()?;
+        self.0.get_mut(at).map(|(_, known)| known)
+    }
+
     /// Puts `known` at this resource, unless there are `most` others. Says whether the resource is
     /// a new one.
     pub(super) fn insert(&mut self, resource: &str, known: T, most: usize) -> Option<bool> {
@@ -44,6 +49,10 @@ impl<T> Resources<T> {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
         self.0.iter().map(|(resource, known)| (&**resource, known))
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.0.iter_mut().map(|(_, known)| known)
     }
 
     pub(super) fn is_empty(&self) -> bool {
