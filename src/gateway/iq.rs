@@ -396,6 +396,11 @@ impl Gateway {
                     self.device_answered(&jid);
                 }
             }
+            Purpose::Presence(client) => {
+                if failure.is_some_and(|failure| is_gone(&failure)) {
+                    self.offline(&client.into());
+                }
+            }
             Purpose::Peers(device) => match failure {
                 // A device that cannot take it is told no more.
                 Some(_) => self.stop_watching(&device.into()),
@@ -447,6 +452,7 @@ impl Gateway {
             Purpose::Blocks(person) => self.blocks_known(now, &person, None),
             Purpose::Device(jid) => self.device_silent(&jid),
             Purpose::Herself(asked) => self.said_of_herself(&asked, None, None),
+            Purpose::Presence(_) => {}
             // Its server keeps the stream for a while; whether the device is gone shows later.
             Purpose::Peers(device) => self.watches.acknowledged(now, &device),
         }
@@ -503,4 +509,4 @@ fn info_answer(inbound: &Inbound<'_>, query: Element<'_>, profile: &Profile) -> 
 }
 
 /// XEP-0199 §4.
-const NS_PING: &str = "urn:xmpp:ping";
+pub(super) const NS_PING: &str = "urn:xmpp:ping";

@@ -12,6 +12,7 @@ mod commands;
 mod config;
 mod counters;
 mod delegation;
+mod doubt;
 mod echo;
 mod iq;
 mod message;
@@ -32,6 +33,7 @@ use jid::{BareJid, FullJid, Jid};
 use tracing::{debug, info};
 
 use self::clients::Clients;
+use self::doubt::Doubts;
 use self::echo::Echo;
 use self::outbox::{Outbox, Purpose};
 use self::recent::Recent;
@@ -77,6 +79,7 @@ pub struct Gateway {
     at_hand: Option<(BareJid, Vec<RosterEntry>)>,
     watches: Watches,
     waking: Waking,
+    doubts: Doubts,
     /// What is to be kept over a restart.
     changes: VecDeque<Change>,
     /// What admins asked of the process.
@@ -231,6 +234,7 @@ impl Gateway {
             at_hand: None,
             watches: Watches::default(),
             waking: Waking::default(),
+            doubts: Doubts::default(),
             changes: VecDeque::new(),
             orders: VecDeque::new(),
             command_sessions: 0,

@@ -54,6 +54,8 @@ pub(super) enum Purpose {
     Herself(Box<Asked>),
     /// Whether a browser app is still there.
     Device(FullJid),
+    /// Whether another client is.
+    Presence(FullJid),
     /// News of those whom an app may call.
     Peers(FullJid),
 }

@@ -57,6 +57,9 @@ impl Gateway {
             );
         }
         let peers = self.peers(now, &device.to_bare(), &contacts);
+        if !is_later_page {
+            contacts.keys().for_each(|person| self.looked_at(person));
+        }
         Answer::With(result_with(inbound, &|writer| {
             writer.open("peers", web::NS);
             request.page.write(&peers, MAX_BYTES, writer);
@@ -129,6 +132,7 @@ impl Gateway {
         if !self.watch(device, contacts.clone()) {
             return;
         }
+        contacts.keys().for_each(|person| self.looked_at(person));
         let now = self.outbox.now;
         for peer in self.peers(now, &device.to_bare(), &contacts) {
             if let Ok(person) = BareJid::new(&peer.jid) {

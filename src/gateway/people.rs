@@ -232,6 +232,7 @@ impl Gateway {
             Some(true) => {
                 self.add_watcher(person, &watcher);
                 self.tell(person, inbound.from.as_str());
+                self.looked_at(person);
             }
             Some(false) => self.forward("probe", &watcher, person, None),
             None => {}

@@ -329,6 +329,18 @@ impl Registry {
         })
     }
 
+    /// The clients of `person` that are seen at no gateway address, and that do not tell the service
+    /// either when they leave.
+    pub fn unseen(&self, person: &BareJid) -> impl Iterator<Item = FullJid> {
+        let data = self.people.get_key_value(person);
+        data.into_iter().flat_map(|(person, data)| {
+            let unseen = data.clients.iter().filter(|(resource, seen)| {
+                seen.sight.is_empty() && data.web.get(resource).is_none()
+            });
+            unseen.filter_map(|(resource, _)| person.with_resource_str(resource).ok())
+        })
+    }
+
     /// A client that is there.
     #[must_use]
     pub fn client(&self, jid: &FullJid) -> Option<&Client> {

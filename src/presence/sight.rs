@@ -33,6 +33,11 @@ impl Sight {
         self.0.is_empty()
     }
 
+    /// Whether it is shown nowhere.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Nothing is known of it any more.
     pub(super) fn clear(&mut self) {
         self.0 = Box::default();
