@@ -58,6 +58,11 @@ impl Gateway {
                 self.answer_subscription("subscribed", &person, watcher, nick);
                 self.tell(&person, watcher.as_str());
                 self.sight_changed(watcher, &person);
+                // Servers look at what presence says of features (XEP-0163 §4.2) only if the one who
+                // sends it sees their own user, as he does from now on: they hear it again.
+                if self.clients.registry.is_watched(watcher, &person) {
+                    self.tell(watcher, person.as_str());
+                }
             }
             (Some("unsubscribed"), Named::Person(watcher)) => {
                 let person = inbound.from.to_bare();

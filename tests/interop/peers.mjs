@@ -5,7 +5,7 @@ import test from 'node:test';
 
 import { until } from './process.mjs';
 import { testWorld } from './world.mjs';
-import { local } from './xmpp.mjs';
+import { isPresence } from './xmpp.mjs';
 
 const WEB = 'urn:x-campana:sdp:0';
 
@@ -37,10 +37,6 @@ export function testPeers({ startServer, privileged }) {
   }, { within: patience, every: 10 }).catch((error) => {
     throw new Error(`${error.message}; seen: ${seen.get(person.jid)}\n${page.wire.slice(-12).join('\n')}`);
   });
-  const isPresence = (type, from) => (stanza) => (
-    local(stanza) === 'presence' && (stanza.getAttribute('type') ?? '') === type
-    && stanza.getAttribute('from').split('/')[0] === from
-  );
 
   world.before(async () => {
     [juliet, romeo] = [await world.person('juliet'), await world.person('romeo')];

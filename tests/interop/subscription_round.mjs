@@ -11,18 +11,10 @@ import { parse } from 'stanza/jxt/index.js';
 import { connectSlixmpp } from './slixmpp.mjs';
 import { until } from './process.mjs';
 import { testWorld } from './world.mjs';
-import { local } from './xmpp.mjs';
+import { isPresence } from './xmpp.mjs';
 
-const isPresence = (type, from) => (stanza) => (
-  local(stanza) === 'presence' && (stanza.getAttribute('type') ?? '') === type
-  && stanza.getAttribute('from').split('/')[0] === from
-);
-
-/**
- * @param {{startServer: Function, tellsComponents: boolean}} options
- *   `tellsComponents`: the server sends PEP notifications (XEP-0163) to addresses of components.
- */
-export function testSubscriptions({ startServer, tellsComponents }) {
+/** @param {{startServer: Function}} options */
+export function testSubscriptions({ startServer }) {
   const world = testWorld({
     config: { access: { mode: 'contacts' } },
     startServer: (options) => startServer({ ...options, privileged: false }),
@@ -90,19 +82,17 @@ export function testSubscriptions({ startServer, tellsComponents }) {
     assert.ok(data.includes(Buffer.from('not really a picture').toString('base64')), data);
   });
 
-  if (tellsComponents) {
-    test('his server tells her gateway address of his new avatar, and she hears it from his', async () => {
-      // Only who is available is told (XEP-0163 §4.3.3), and she alone is callable.
-      const own = await world.script(people.romeo, { resource: 'pen' });
-      own.send(`<presence xmlns='jabber:client'/>`);
-      await own.next('her presence', isPresence('', addresses.juliet));
-      const id = await publishAvatar(own, 'one of his');
-      await until('his avatar', () => jingle.wire.some((line) => (
-        line.startsWith('< <message') && line.includes('urn:xmpp:avatar:metadata') && line.includes(id)
-        && parse(line.slice(2)).getAttribute('from') === addresses.romeo
-      )));
-    });
-  }
+  test('his server tells her gateway address of his new avatar, and she hears it from his', async () => {
+    // Only who is available is told (XEP-0163 §4.3.3), and she alone is callable.
+    const own = await world.script(people.romeo, { resource: 'pen' });
+    own.send(`<presence xmlns='jabber:client'/>`);
+    await own.next('her presence', isPresence('', addresses.juliet));
+    const id = await publishAvatar(own, 'one of his');
+    await until('his avatar', () => jingle.wire.some((line) => (
+      line.startsWith('< <message') && line.includes('urn:xmpp:avatar:metadata') && line.includes(id)
+      && parse(line.slice(2)).getAttribute('from') === addresses.romeo
+    )));
+  });
 
   test('she takes it back, and is gone for him', async () => {
     jingle.client.denySubscription(addresses.romeo);

@@ -3,4 +3,4 @@
 import { startEjabberd } from './ejabberd.mjs';
 import { testSubscriptions } from './subscription_round.mjs';
 
-testSubscriptions({ startServer: startEjabberd, tellsComponents: false });
+testSubscriptions({ startServer: startEjabberd });

@@ -3,4 +3,4 @@
 import { startProsody } from './prosody.mjs';
 import { testSubscriptions } from './subscription_round.mjs';
 
-testSubscriptions({ startServer: startProsody, tellsComponents: true });
+testSubscriptions({ startServer: startProsody });

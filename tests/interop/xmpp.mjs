@@ -137,6 +137,12 @@ export function local(element) {
   return element.getName().replace(/^.*:/, '');
 }
 
+/** Tells presence of that type, '' for available, from whatever is at that bare address. */
+export const isPresence = (type, from) => (stanza) => (
+  local(stanza) === 'presence' && (stanza.getAttribute('type') ?? '') === type
+  && stanza.getAttribute('from').split('/')[0] === from
+);
+
 /** The names of an error stanza's conditions, the defined one first, and its text. */
 export function errorOf(stanza) {
   const error = stanza.getChild('error');
