@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import test from 'node:test';
 
 import { testWorld } from './world.mjs';
-import { local } from './xmpp.mjs';
+import { isPresence, local } from './xmpp.mjs';
 
 const INFO = 'http://jabber.org/protocol/disco#info';
 const CAPS = 'http://jabber.org/protocol/caps';
@@ -62,13 +62,9 @@ test('a subscription is approved by the person herself, and then shows whether s
   home.send(`<presence xmlns='jabber:client'/>`);
   script.send(`<presence xmlns='jabber:client' type='subscribe' to='${address}'/>`);
   const asker = world.addressOf(romeo);
-  await home.next('the request', (stanza) => (
-    local(stanza) === 'presence' && stanza.getAttribute('type') === 'subscribe' && stanza.getAttribute('from') === asker
-  ));
+  await home.next('the request', isPresence('subscribe', asker));
   home.send(`<presence xmlns='jabber:client' type='subscribed' to='${asker}'/>`);
-  await script.next('the approval', (stanza) => (
-    local(stanza) === 'presence' && stanza.getAttribute('type') === 'subscribed' && stanza.getAttribute('from') === address
-  ));
+  await script.next('the approval', isPresence('subscribed', address));
   await expectCallable(script);
 });
 
@@ -79,6 +75,24 @@ test('contacts need no further approval', async () => {
   contact.send(`<presence xmlns='jabber:client'/>`);
   contact.send(`<presence xmlns='jabber:client' type='subscribe' to='${address}'/>`);
   await expectCallable(contact);
+});
+
+test('a person whose localpart is escaped itself is found at her gateway address', async () => {
+  const musketeer = await world.person('d\\27artagnan');
+  // XEP-0106 §4.2: a backslash that would read as an escape is escaped.
+  const own = `${musketeer.jid.replace('\\27', '\\5c27').replace('@', '\\40')}@${world.campana.service}`;
+  const before = await info(script, own);
+  assert.ok(!before.features.includes('urn:xmpp:jingle:1'), `${before.features}`);
+  await world.page(musketeer);
+  const { features } = await info(script, own);
+  for (const feature of CALL_FEATURES) assert.ok(features.includes(feature), `${feature} in ${features}`);
+  // Who is asked by her sees that address, and answers there.
+  const guest = await world.script(musketeer, { resource: 'desk' });
+  guest.send(`<presence xmlns='jabber:client' type='subscribe' to='${world.addressOf(romeo)}'/>`);
+  await script.next('her request', isPresence('subscribe', own));
+  script.send(`<presence xmlns='jabber:client' type='subscribed' to='${own}'/>`);
+  guest.send(`<presence xmlns='jabber:client'/>`);
+  await guest.next('his approval', isPresence('subscribed', world.addressOf(romeo)));
 });
 
 /** Presence of the gateway address arrives, and its caps are those of the disco answer. */
