@@ -47,7 +47,7 @@ class SlixmppClient {
     createInterface({ input: child.stdout }).on('line', (line) => {
       const { ready, got } = JSON.parse(line);
       if (ready) this.ready = ready;
-      if (got) this.#unread.push(got);
+      if (got) this.#unread.push({ text: got, at: performance.now() });
     });
   }
 
@@ -65,16 +65,28 @@ class SlixmppClient {
 
   /** Everything that came since this was called last, as text. */
   taken() {
-    return this.#unread.splice(0);
+    return this.#unread.splice(0).map(({ text }) => text);
   }
 
   /** The first stanza, among those not yet taken, that fits; later ones are waited for. */
-  next(what, fits, patience = 10_000) {
+  async next(what, fits, patience = 10_000) {
+    return (await this.#take(what, fits, patience)).text;
+  }
+
+  /** Sends that, and gives how many milliseconds later the first stanza came that fits. */
+  async time(xml, what, fits) {
+    const sent = performance.now();
+    this.send(xml);
+    return (await this.#take(what, fits, 10_000)).at - sent;
+  }
+
+  #take(what, fits, patience) {
     return until(what, () => {
-      const at = this.#unread.findIndex((text) => fits(parse(text), text));
-      return at < 0 ? undefined : this.#unread.splice(at, 1)[0];
+      const found = this.#unread.findIndex(({ text }) => fits(parse(text), text));
+      return found < 0 ? undefined : this.#unread.splice(found, 1)[0];
     }, { within: patience, every: 10 }).catch((error) => {
-      throw new Error(`${error.message}\n${this.#unread.slice(-12).join('\n')}\n${this.errors}`);
+      const unread = this.#unread.slice(-12).map(({ text }) => text);
+      throw new Error(`${error.message}\n${unread.join('\n')}\n${this.errors}`);
     });
   }
 
