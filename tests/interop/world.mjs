@@ -11,7 +11,8 @@ import { startCampana } from './campana.mjs';
 import { startEjabberd } from './ejabberd.mjs';
 import { launchFirefox } from './firefox.mjs';
 import { connectJingle } from './jingle.mjs';
-import { connectXmpp } from './xmpp.mjs';
+import { ownAddress } from './process.mjs';
+import { connectXmpp, isPresence } from './xmpp.mjs';
 
 /** How to start each. */
 const BROWSERS = { chromium: launchBrowser, firefox: launchFirefox };
@@ -69,6 +70,31 @@ export class World {
   }
 
   /**
+   * Each of the two asks to see the other, who grants it, with clients that then leave.
+   * @param {object} one
+   * @param {object} other
+   * @param {(person: object) => string} [at] where: at their own addresses unless it says otherwise
+   */
+  async introduce(one, other, at = ({ jid }) => jid) {
+    const people = [one, other];
+    const clients = await Promise.all(people.map(async (person) => {
+      const client = await this.script(person, { resource: 'introduction' });
+      // Prosody tells of subscriptions only those who have asked for the roster (RFC 6121 §2.2).
+      await client.request(`<iq type='get'><query xmlns='jabber:iq:roster'/></iq>`);
+      client.send(`<presence xmlns='jabber:client'/>`);
+      return client;
+    }));
+    for (const [asker, asked] of [[0, 1], [1, 0]]) {
+      const [from, to] = [at(people[asker]), at(people[asked])];
+      clients[asker].send(`<presence xmlns='jabber:client' type='subscribe' to='${to}'/>`);
+      await clients[asked].next('the request', isPresence('subscribe', from));
+      clients[asked].send(`<presence xmlns='jabber:client' type='subscribed' to='${from}'/>`);
+      await clients[asker].next('the approval', isPresence('subscribed', to));
+    }
+    for (const client of clients) await client.close();
+  }
+
+  /**
    * A web page of that person, logged in and announced; of nobody yet without a person.
    * @param {object} [person]
    * @param {{tone?: number, carry?: boolean, link?: string, url?: string, browser?: 'chromium' | 'firefox',
@@ -97,6 +123,11 @@ export class World {
     const client = await connectXmpp({ websocket: this.server.websocket, ...person, ...options });
     this.#closing.push(() => client.close());
     return client;
+  }
+
+  /** Campana's TURN server. */
+  get relay() {
+    return { address: ownAddress(), port: this.campana.ports.turn };
   }
 
   /** Where to call a person through Campana. */
