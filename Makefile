@@ -35,7 +35,7 @@ screenshots: release tests/interop/node_modules/.stamp
 # Calls with Dino, a real IM client; it wants a desktop's worth of packages.
 interop-dino:
 	tests/interop/setup.sh dino
-	$(MAKE) --no-print-directory interop FILES="dino_audio.mjs dino_video.mjs dino_carried.mjs"
+	$(MAKE) --no-print-directory interop FILES="$(notdir $(wildcard tests/interop/dino_*.mjs))"
 
 release: web
 	cargo build --locked --release

@@ -8,15 +8,18 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
+import { receiveDatagrams } from './datagrams.mjs';
 import { toneShare } from './media.mjs';
-import { sleep, start, until } from './process.mjs';
+import { ownAddress, sleep, start, until } from './process.mjs';
+import { Wire } from './wire.mjs';
 
 /**
  * Starts Dino and waits until it is online.
  * @param {{
  *   dir: string, server: object, person: {jid: string, password: string}, contacts: string[],
- *   tone: number, camera?: boolean,
- * }} options `contacts`: the addresses it has a chat with; `tone`: what its microphone hears
+ *   tone: number, camera?: boolean, relay?: {address: string, port: number},
+ * }} options `contacts`: the addresses it has a chat with; `tone`: what its microphone hears; `relay`: it is
+ *   in a network that leads to the XMPP server and, for datagrams, to that place only
  */
 export async function startDino(options) {
   const dino = new Dino(options);
@@ -41,6 +44,11 @@ class Dino {
   #helpers = [];
   #camera;
   #forwarder;
+  /** The address that its server has for it. */
+  #address = `127.64.${(process.pid >> 8) & 255}.${process.pid & 255}`;
+  /** The process whose network it is in, if not in ours. */
+  #network;
+  #ways = [];
   #dino;
   #speaker;
   /** The last call that was looked at, in its database. */
@@ -76,6 +84,7 @@ class Dino {
   async boot() {
     await Promise.all([this.#startDisplay(), this.#startBus(), this.#startSound(), this.#forward()]);
     if (this.#options.camera) await this.#startPipeWire();
+    if (this.#options.relay) await this.#startNetwork(this.#options.relay);
     await this.#seed();
     await this.#start();
     this.#speaker = new Speaker(this.#env);
@@ -88,15 +97,9 @@ class Dino {
 
   /** Opens the chat with that address and presses its call button. */
   async dial(address, { video = false } = {}) {
-    const [{ id }] = await this.#query(
-      `select c.id from conversation c join jid j on j.id = c.jid_id where j.bare_jid = ${quoted(address)}`,
-    );
-    await this.#activate('open-conversation', `<int32 ${id}>`);
+    await this.#openChat(address);
     await until('Dino calls', async () => {
-      const main = await this.#window(isMain);
-      if (!main) return false;
-      await this.#click(main.x + main.width - CALL_BUTTON.fromRight, main.y + CALL_BUTTON.y);
-      if (!await this.#appears(isMenu, 2000)) return false;
+      if (!await this.#pressCallButton()) return false;
       // It has to be drawn before it takes clicks.
       await sleep(300);
       const menu = await this.#window(isMenu);
@@ -105,6 +108,15 @@ class Dino {
       return this.#appears(isCall, 3000);
     }, { within: 40_000 });
     await this.#newCalls();
+  }
+
+  /** Whether the chat with that address has a call button. */
+  async offersCall(address) {
+    await this.#openChat(address);
+    if (!await this.#pressCallButton()) return false;
+    await this.#xdotool('key', 'Escape');
+    await until('the menu is closed', async () => !await this.#window(isMenu));
+    return true;
   }
 
   /** Waits until somebody calls. */
@@ -202,6 +214,7 @@ class Dino {
     this.#speaker?.stop();
     await this.#dino?.stop(2000);
     for (const helper of this.#helpers.reverse()) await helper.stop(2000);
+    for (const way of this.#ways) way.close();
     this.#forwarder?.close();
     rmSync(this.#runtime, { recursive: true, force: true });
   }
@@ -213,7 +226,9 @@ class Dino {
       + ' && mount --bind "$1/authorities.pem" /etc/ssl/certs/ca-certificates.crt'
       + ' && exec dino-im --print-xmpp=all';
     const rights = process.getuid() === 0 ? '-m' : '-Urm';
-    this.#dino = start('unshare', [rights, 'sh', '-c', script, 'dino', this.#dir], {
+    const elsewhere = this.#network ? ['nsenter', `--net=/proc/${this.#network.pid}/ns/net`] : [];
+    const [command, ...args] = [...elsewhere, 'unshare', rights, 'sh', '-c', script, 'dino', this.#dir];
+    this.#dino = start(command, args, {
       env: this.#env, log: path.join(this.#dir, 'dino.log'),
     });
     await until('Dino is online', () => {
@@ -222,6 +237,21 @@ class Dino {
     }, { within: 60_000 }).catch((error) => {
       throw new Error(`${error.message}\n${this.log().slice(-3000)}`);
     });
+  }
+
+  async #openChat(address) {
+    const [{ id }] = await this.#query(
+      `select c.id from conversation c join jid j on j.id = c.jid_id where j.bare_jid = ${quoted(address)}`,
+    );
+    await this.#activate('open-conversation', `<int32 ${id}>`);
+  }
+
+  /** Presses where the call button of a chat is. Whether its menu is there then. */
+  async #pressCallButton() {
+    const main = await this.#window(isMain);
+    if (!main) return false;
+    await this.#click(main.x + main.width - CALL_BUTTON.fromRight, main.y + CALL_BUTTON.y);
+    return Boolean(await this.#appears(isMenu, 2000));
   }
 
   #help(command, args, log) {
@@ -277,10 +307,32 @@ class Dino {
     return stdout.includes('node.name = "camera"');
   }
 
+  /** A network of its own, with our address: what is sent to us, but for the ways laid here, is lost. */
+  async #startNetwork(relay) {
+    if (process.getuid() !== 0) throw new Error('network namespaces take root');
+    const [streams, datagrams] = ['streams', 'datagrams'].map((name) => path.join(this.#runtime, name));
+    const server = { port: 5222, host: this.#address };
+    const wire = new Wire({ path: streams }, server);
+    await wire.opened;
+    this.#ways.push(wire, await receiveDatagrams({ path: datagrams, to: relay }));
+    const script = 'ip link set lo up && ip link add outside type veth peer name nowhere && ip link set nowhere up'
+      + ' && ip address add "$1/24" dev outside && ip link set outside up && ip route add default dev outside'
+      + ' && shift && exec "$@"';
+    const ways = { datagrams: { path: datagrams, at: relay }, streams: [server, { path: streams }] };
+    this.#network = this.#help('unshare', [
+      '--net', 'sh', '-c', script, 'network', ownAddress(), process.execPath,
+      path.join(import.meta.dirname, 'datagrams.mjs'), JSON.stringify(ways),
+    ], 'network.log');
+    await until('there is a network', () => {
+      if (this.#network.exited) throw new Error(this.#network.output);
+      return this.#network.output.includes('laid');
+    });
+  }
+
   /** It connects to port 5222 of the domain, at an address of our own here; that is the server's. */
   async #forward() {
     const { server } = this.#options;
-    const address = `127.64.${(process.pid >> 8) & 255}.${process.pid & 255}`;
+    const address = this.#address;
     this.#forwarder = net.createServer((client) => {
       const upstream = net.connect(server.ports.c2s, '127.0.0.1');
       client.pipe(upstream).pipe(client);
