@@ -79,7 +79,7 @@ const GATHERED: u64 = 10;
 const ENOUGH: usize = 16;
 
 /// From round to round at most: half of that is what datagrams wait for on average.
-const LONGEST: Duration = Duration::from_micros(250);
+const LONGEST: Duration = Duration::from_micros(265);
 
 /// With less the thread is back before anything has come.
 const SHORTEST: Duration = Duration::from_micros(20);
