@@ -12,7 +12,7 @@
 #                                         a million allocations made and deleted; 5,000 slow clients
 #
 #   BUILT=1 takes the programs that are there.
-#   URGENT=1 puts server and load before everything else the machine does; needs root.
+#   URGENT=1 puts the whole session before everything else the machine does; needs root.
 #   ROUNDS=5 SECONDS_EACH=1.5 SERVER_CORE=0 LOAD_CORE=1 CYCLES=1000000
 set -eu
 cd "$(dirname "$0")/../.."
@@ -22,7 +22,6 @@ if [ -n "${QUICK:-}" ]; then
 else
     rounds=${ROUNDS:-5} seconds=${SECONDS_EACH:-1.5}
 fi
-first=${URGENT:+nice -n -20}
 servers=${SERVERS:-campana coturn}
 server_core=${SERVER_CORE:-0}
 load_core=${LOAD_CORE:-1}
@@ -39,6 +38,8 @@ else
         sed -n 's/.*"executable":"\([^"]*\/turn-[^"]*\)".*/\1/p' | tail -1)
 fi
 [ -x "$load" ] || { echo "the load generator was not built" >&2; exit 1; }
+# Niceness counts among the jobs of a session only; this is that of the session.
+[ -z "${URGENT:-}" ] || echo -20 >/proc/self/autogroup
 # Thousands of allocations and of connections.
 ulimit -n "$(ulimit -H -n)"
 
@@ -91,12 +92,12 @@ start() {
     case $1 in
     campana)
         port=34781
-        CAMPANA_LOG__LEVEL=warn $first taskset -c "$server_core" \
+        CAMPANA_LOG__LEVEL=warn taskset -c "$server_core" \
             "$target/release/campana" run --config "$scratch/campana.toml" >"$scratch/log" 2>&1 &
         ;;
     coturn)
         port=34782
-        $first taskset -c "$server_core" turnserver -c "$scratch/turnserver.conf" >"$scratch/log" 2>&1 &
+        taskset -c "$server_core" turnserver -c "$scratch/turnserver.conf" >"$scratch/log" 2>&1 &
         ;;
     esac
     server=$!
@@ -113,7 +114,7 @@ for workload in "$@"; do
     for round in $(seq "$rounds"); do
         for name in $servers; do
             start "$name"
-            line=$($first taskset -c "$load_core" "$load" "127.0.0.1:$port" "$server" north "$workload" "$seconds") ||
+            line=$(taskset -c "$load_core" "$load" "127.0.0.1:$port" "$server" north "$workload" "$seconds") ||
                 { echo "$workload against $name failed" >&2; cat "$scratch/log" >&2; exit 1; }
             echo "$workload $name $round $line" >>"$scratch/results"
             stop
