@@ -37,9 +37,14 @@ export class Pulse {
   }
 
   async #look() {
-    const stats = await this.#pc.getStats();
-    if (this.#pc.signalingState === 'closed') return;
+    const stats = await this.#pc.getStats().catch(() => null); // Closed meanwhile.
+    if (!stats || this.#pc.signalingState === 'closed') return;
     this.stats = stats;
+    // Where both are on hold there is nothing to come.
+    if (!this.#pc.getTransceivers().some(({ currentDirection }) => currentDirection?.includes('recv'))) {
+      this.#last = performance.now();
+      return;
+    }
     const now = signs(stats);
     // Before the first sign there is nothing to miss: a call may be of data alone.
     if (now !== this.#seen) {
