@@ -23,11 +23,10 @@ c2s_direct_tls_ports = {}
 http_ports = { @HTTP_PORT@ }
 http_interfaces = { "@LISTEN@" }
 https_ports = {}
+http_default_host = "@HOST@" -- whatever name browsers use for it
 http_paths = { websocket = "/ws"; bosh = "/bosh" }
 consider_websocket_secure = true
 consider_bosh_secure = true
-cross_domain_websocket = true
-cross_domain_bosh = true
 
 -- Campana attaches here: [component] jid, server and secret of its own file.
 component_ports = { @COMPONENT_PORT@ }
@@ -41,7 +40,6 @@ privileged_entities = {
 }
 
 VirtualHost "@HOST@"
-  http_host = "@LISTEN@" -- the name browsers use for the WebSocket
   -- Here and not above: else the component's own host would delegate what is sent to Campana itself.
   delegations = {
     ["urn:xmpp:extdisco:2"] = { jid = "call.@HOST@" };

@@ -52,7 +52,7 @@ async fn open(domain: &str, text: &str, trust: &Trust) -> Result<(), Fault> {
                 PROSODY,
                 format!(
                     "modules_enabled \"websocket\", http_paths = {{ websocket = \"{path}\" }}, \
-                     http_host under VirtualHost \"{domain}\""
+                     http_default_host, or http_host under VirtualHost \"{domain}\""
                 ),
             )
             .advise(
