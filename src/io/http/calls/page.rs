@@ -215,7 +215,8 @@ fn write_step(step: &Step, columns: &Columns, out: &mut String) {
                 .as_ref()
                 .map_or_else(String::new, |text| format!(": {text}"));
             let said = format!("ended, {reason}{text}");
-            plain(&time, &row(Row::Line), &said, "end", out);
+            let class = if *reason == "success" { "good" } else { "end" };
+            plain(&time, &row(Row::Line), &said, class, out);
         }
     }
 }
