@@ -8,6 +8,7 @@ import { startDino } from './dino.mjs';
 import { startEjabberd } from './ejabberd.mjs';
 import { PAGE_TONE, PEER_TONE } from './expect.mjs';
 import { until } from './process.mjs';
+import { openCalls } from './tour.mjs';
 import { testWorld } from './world.mjs';
 
 /**
@@ -26,7 +27,7 @@ export function dinoWorld({
   const world = testWorld({
     // `localhost` is resolved without asking: Dino would find no server there.
     startServer: ({ dir }) => startServer({ dir, host: 'im.test', privileged }),
-    config: contacts ? { access: { mode: 'contacts' } } : {},
+    config: { http: { admin_token: TOKEN }, ...contacts && { access: { mode: 'contacts' } } },
   });
   const both = new Both();
   world.before(async () => {
@@ -34,6 +35,8 @@ export function dinoWorld({
     both.romeo = romeo;
     both.relay = world.relay;
     both.address = carry ? juliet.jid : world.addressOf(juliet);
+    both.calls = () => openCalls(world, TOKEN);
+    both.pictures = world.dir;
     both.anotherTab = () => world.page(juliet, { tone: PAGE_TONE, carry });
     if (contacts) await world.introduce(juliet, romeo, (person) => world.addressOf(person));
     else if (carry) await world.befriend(juliet, romeo);
@@ -64,6 +67,10 @@ class Both {
   dino;
   /** Opens one more page of that person. */
   anotherTab;
+  /** Opens the list of calls, as operators see it. */
+  calls;
+  /** The folder for pictures that people may want to look at. */
+  pictures;
 
   /** Dino calls, and the page rings. */
   async dinoCalls(options) {
@@ -75,6 +82,20 @@ class Both {
   async pageCalls(options) {
     await this.page.dial(this.romeo.jid, options);
     return this.dino.incoming();
+  }
+
+  /** An operator finds the call that was last, and sees in its ladder what was said. @param {RegExp[]} said */
+  async expectLadder(...said) {
+    const operator = await this.calls();
+    await operator.press('tbody tr:first-child a');
+    await operator.shows('h1', /^Call \d+$/);
+    const text = await operator.page.textContent('main');
+    for (const pattern of [...said, /the caller has the answer/, /\d host/, /Ended\s*after [\d.]+ s: success/]) {
+      assert.ok(pattern.test(text), `${pattern} is not in the ladder`);
+    }
+    await operator.page.setViewportSize({ width: 1440, height: 900 });
+    await operator.page.screenshot({ path: path.join(this.pictures, 'ladder.png'), fullPage: true });
+    await operator.close();
   }
 
   /** The window of a call that is over stays for some seconds. */
@@ -113,3 +134,5 @@ class Both {
     }, { within: 30_000, every: 2000 });
   }
 }
+
+const TOKEN = 'what only operators know';

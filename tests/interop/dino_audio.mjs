@@ -57,6 +57,19 @@ test('only a relay connects them', async (t) => {
   await both.page.anyPath();
 });
 
+test('an operator sees how a call went', async () => {
+  const call = await both.pageCalls({ video: true });
+  await call.accept();
+  await both.page.connected();
+  await both.expectSoundBothWays();
+  await both.page.hangUp();
+  await both.dinoIsFree();
+  await both.expectLadder(
+    /caller\/device-1 → Campana: iq set session offer/, /Campana → .*callee\S*: message propose/,
+    /speaks dino/, /jingle session-accept/,
+  );
+});
+
 test('the page calls and Dino rejects', async () => {
   const declined = await both.dino.callsIn(DECLINED);
   const call = await both.pageCalls();
