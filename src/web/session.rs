@@ -209,9 +209,9 @@ impl Candidate {
             })
             .transpose()?;
         Ok(Self {
-            mid: element.attr("mid").map(str::to_owned),
+            mid: filled(element, "mid"),
             index,
-            ufrag: element.attr("ufrag").map(str::to_owned),
+            ufrag: filled(element, "ufrag"),
             candidate: element.text().trim().to_owned(),
         })
     }
@@ -228,11 +228,17 @@ impl Candidate {
     }
 }
 
+/// The value of an attribute; some apps write an empty one where they have none.
+fn filled(element: Element<'_>, name: &str) -> Option<String> {
+    let value = element.attr(name).filter(|value| !value.is_empty());
+    value.map(str::to_owned)
+}
+
 impl EndOfCandidates {
     fn read(element: Element<'_>) -> Self {
         Self {
-            mid: element.attr("mid").map(str::to_owned),
-            ufrag: element.attr("ufrag").map(str::to_owned),
+            mid: filled(element, "mid"),
+            ufrag: filled(element, "ufrag"),
         }
     }
 
@@ -382,6 +388,22 @@ mod tests {
         assert_eq!(
             read(&format!("<session sid='1'>{many}</session>")),
             Err(ParseError::TooManyCandidates)
+        );
+    }
+
+    #[test]
+    fn an_empty_name_is_none() {
+        let session = read(
+            "<session sid='1'><candidate mid='' ufrag=''>candidate:1</candidate>\
+             <end-of-candidates mid='' ufrag=''/></session>",
+        );
+        let candidate = Candidate {
+            candidate: "candidate:1".into(),
+            ..Candidate::default()
+        };
+        assert_eq!(
+            session.unwrap().message,
+            Message::Candidates(vec![candidate], vec![EndOfCandidates::default()])
         );
     }
 
