@@ -45,9 +45,8 @@ class Networks {
 
   async open(ports) {
     const { near, far } = this;
-    for (const { name } of [near, far]) ip('netns', 'add', name);
+    for (const network of [near, far]) network.add();
     ip('-n', near.name, 'link', 'add', CABLE, 'type', 'veth', 'peer', 'name', CABLE, 'netns', far.name);
-    for (const network of [near, far]) network.ip('link', 'set', 'lo', 'up');
     near.ip('address', 'add', `${this.#prefix}.1/24`, 'dev', CABLE);
     near.ip('link', 'set', CABLE, 'up');
     near.ip('route', 'add', 'default', 'dev', CABLE); // Firefox looks where it leads.
@@ -101,22 +100,32 @@ class Networks {
   }
 }
 
-/** Where a browser may run. */
-class Network {
+/** Where a program may run. */
+export class Network {
   #dir;
-  #inside = null;
+  #inside = [];
 
-  /** @param {string} dir @param {string} name @param {number} debuggingPort of a browser there; here, too */
+  /** @param {string} dir @param {string} name @param {number} [debuggingPort] of a browser there; here, too */
   constructor(dir, name, debuggingPort) {
     this.#dir = dir;
     this.name = `campana-${name}-${process.pid}`;
     this.debuggingPort = debuggingPort;
   }
 
+  /** What comes before a command that is to run there. */
+  get inside() {
+    return ['ip', 'netns', 'exec', this.name];
+  }
+
+  add() {
+    ip('netns', 'add', this.name);
+    this.ip('link', 'set', 'lo', 'up');
+  }
+
   /** A program that runs that one there. @param {string} executable */
   program(executable) {
     const file = path.join(this.#dir, `${path.basename(executable)}-${this.name}`);
-    writeFileSync(file, `#!/bin/sh\nexec ip netns exec ${this.name} ${executable} "$@"\n`);
+    writeFileSync(file, `#!/bin/sh\nexec ${this.inside.join(' ')} ${executable} "$@"\n`);
     chmodSync(file, 0o755);
     return file;
   }
@@ -124,12 +133,12 @@ class Network {
   /** Lays wires there. @param {[object, object][]} wires */
   async lay(wires) {
     const script = path.join(import.meta.dirname, 'wire.mjs');
-    this.#inside = start('ip', ['netns', 'exec', this.name, process.execPath, script, JSON.stringify(wires)], {
-      log: path.join(this.#dir, `${this.name}.log`),
-    });
+    const [command, ...args] = [...this.inside, process.execPath, script, JSON.stringify(wires)];
+    const laid = start(command, args, { log: path.join(this.#dir, `${this.name}.log`) });
+    this.#inside.push(laid);
     await until('the wires are laid', () => {
-      if (this.#inside.exited) throw new Error(this.#inside.output);
-      return this.#inside.output.includes('laid');
+      if (laid.exited) throw new Error(laid.output);
+      return laid.output.includes('laid');
     });
   }
 
@@ -139,7 +148,7 @@ class Network {
   }
 
   async close() {
-    await this.#inside?.stop();
+    for (const inside of this.#inside) await inside.stop();
     try {
       ip('netns', 'delete', this.name); // The cable goes with it.
     } catch {
@@ -148,9 +157,9 @@ class Network {
   }
 }
 
-function ip(...args) {
+export function ip(...args) {
   execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
-/** The name of both ends. */
-const CABLE = 'cable';
+/** What the end of a cable is called there. */
+export const CABLE = 'cable';

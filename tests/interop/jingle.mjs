@@ -3,6 +3,7 @@
 import wrtc from '@roamhq/wrtc';
 import { createClient } from 'stanza';
 
+import { CameraSession } from './camera-session.mjs';
 import { AudioMeter, VideoMeter, movingTrack, toneTrack } from './media.mjs';
 import { until, within } from './process.mjs';
 
@@ -12,9 +13,10 @@ for (const name of ['RTCPeerConnection', 'MediaStream']) globalThis[name] ??= wr
 /**
  * Logs in and is available with the caps of a client for audio and video calls.
  * @param {{websocket: string, jid: string, password: string, resource?: string,
- *   iceServers?: object[]}} account
+ *   iceServers?: object[] | 'asked', camera?: boolean}} account `iceServers`: those that its server tells
+ *   it if asked; `camera`: it can be shown, and show, a camera in mid-call
  */
-export async function connectJingle({ websocket, jid, password, resource, iceServers = [] }) {
+export async function connectJingle({ websocket, jid, password, resource, iceServers = [], camera = false }) {
   const client = createClient({
     jid, password, resource: resource ?? 'jingle', autoReconnect: false,
     transports: { websocket, bosh: false },
@@ -24,7 +26,8 @@ export async function connectJingle({ websocket, jid, password, resource, iceSer
       advertiseVideo: true,
       advertiseFileTransfer: false,
       // Left out it would ask a public STUN server.
-      iceServers,
+      iceServers: iceServers === 'asked' ? [] : iceServers,
+      ...camera && { prepareSession: (options) => new CameraSession(options) },
       createPeerConnection: (_, { sdpSemantics, ...config }) => new wrtc.RTCPeerConnection(config),
     },
   });
@@ -37,6 +40,7 @@ export async function connectJingle({ websocket, jid, password, resource, iceSer
   started.catch(() => {});
   client.connect();
   await within(`login of ${jid}`, started, 20_000);
+  if (iceServers === 'asked') await client.discoverICEServers();
   await client.getRoster();
   await client.updateCaps();
   client.sendPresence({ legacyCapabilities: client.disco.getCaps() });
@@ -73,7 +77,13 @@ class JingleClient {
 
   /** Calls an address: session-initiate at once, with a tone and, if asked for, moving pictures. */
   async place(address, { tone, video = false }) {
-    const call = this.#track(this.client.jingle.createMediaSession(address));
+    const { jingle } = this.client;
+    const call = this.#track(jingle.config.prepareSession
+      ? jingle.addSession(jingle.prepareSession({
+        config: jingle.config.peerConnectionConfig, iceServers: jingle.iceServers, initiator: true,
+        parent: jingle, peerID: address,
+      }))
+      : jingle.createMediaSession(address));
     await call.addMedia({ tone, video });
     await call.session.start({ offerToReceiveAudio: true, offerToReceiveVideo: video });
     return call;
@@ -166,6 +176,34 @@ class JingleCall {
     this.#sources.push(...sources);
     const stream = new wrtc.MediaStream(sources.map(({ track }) => track));
     for (const { track } of sources) await this.session.addTrack(track, stream);
+  }
+
+  /** Asks for another path; only who called may. */
+  restartIce() {
+    return this.session.restartIce();
+  }
+
+  async turnOnCamera() {
+    const source = movingTrack();
+    this.#sources.push(source);
+    await this.session.addToCall(source.track, new wrtc.MediaStream([source.track]));
+  }
+
+  /** The types of both ends of the path in use, and the username fragment of each side. */
+  async path() {
+    const stats = [...(await this.session.pc.getStats()).values()];
+    const transport = stats.find((s) => s.type === 'transport' && s.selectedCandidatePairId);
+    const pair = stats.find((s) => s.id === transport?.selectedCandidatePairId);
+    const end = (id) => {
+      const found = stats.find((s) => s.id === id);
+      return found && { type: found.candidateType, address: found.address ?? found.ip };
+    };
+    const ufrag = (description) => description?.sdp.match(/^a=ice-ufrag:(\S+)/m)?.[1];
+    const { localDescription, remoteDescription } = this.session.pc;
+    return {
+      local: end(pair?.localCandidateId), remote: end(pair?.remoteCandidateId),
+      ufrags: [ufrag(localDescription), ufrag(remoteDescription)],
+    };
   }
 
   ring() {

@@ -1,0 +1,3 @@
+import { callsApart } from './apart.mjs';
+
+callsApart();

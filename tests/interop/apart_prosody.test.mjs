@@ -1,0 +1,4 @@
+import { callsApart } from './apart.mjs';
+import { startProsody } from './prosody.mjs';
+
+callsApart(startProsody);
