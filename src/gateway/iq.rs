@@ -201,7 +201,8 @@ impl Gateway {
             && self.clients.registry.device(&device).is_some()
         {
             let username = username(device.to_bare().as_str(), self.expiry(now));
-            self.remember_issued(&device, username);
+            let most = self.config.limits.usernames_per_device;
+            self.issued.remember(&device, username, most);
         }
         Answer::With(result_with(inbound, &|writer| {
             self.write_ice(now, &inbound.from, query, writer);

@@ -15,6 +15,7 @@ mod delegation;
 mod doubt;
 mod echo;
 mod iq;
+mod issued;
 mod message;
 mod outbox;
 mod peers;
@@ -35,6 +36,7 @@ use tracing::{debug, info};
 use self::clients::Clients;
 use self::doubt::Doubts;
 use self::echo::Echo;
+use self::issued::Issued;
 use self::outbox::{Outbox, Purpose};
 use self::recent::Recent;
 use self::waking::Waking;
@@ -90,8 +92,7 @@ pub struct Gateway {
     told: HashMap<BareJid, people::Callable>,
     profiles: Profiles,
     counters: Arc<Counters>,
-    /// The TURN user names that apps were given, newest last.
-    issued: HashMap<FullJid, Vec<String>>,
+    issued: Issued,
     /// Those whose allocations are to be closed.
     unused: Vec<String>,
     /// A moment, and the seconds since 1970 then.
@@ -240,7 +241,7 @@ impl Gateway {
             command_sessions: 0,
             told: HashMap::new(),
             profiles: Profiles::new(!config.ice.is_empty()),
-            issued: HashMap::new(),
+            issued: Issued::default(),
             unused: Vec::new(),
             clock: (now, unix),
             link_up: false,
@@ -434,24 +435,9 @@ impl Gateway {
     /// know nothing of.
     fn unused_credential(&mut self) -> Option<String> {
         while let Some(device) = self.calls.poll_free() {
-            let names = self.issued.remove(&device).unwrap_or_default();
-            // Two devices of a person have the same name if they asked within the same second.
-            let shared = |name: &String| self.issued.values().any(|names| names.contains(name));
-            self.unused
-                .extend(names.into_iter().filter(|name| !shared(name)));
+            self.unused.extend(self.issued.release(&device));
         }
         self.unused.pop()
-    }
-
-    /// Remembers what an app was given.
-    fn remember_issued(&mut self, device: &FullJid, username: String) {
-        let names = self.issued.entry(device.clone()).or_default();
-        if !names.contains(&username) {
-            names.push(username);
-        }
-        if names.len() > self.config.limits.usernames_per_device {
-            names.remove(0);
-        }
     }
 
     /// The next step of a call, if [`Config::journal`] asked for them. To be polled when

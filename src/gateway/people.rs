@@ -151,7 +151,7 @@ impl Gateway {
         self.clients.unavailable(device);
         let device = device.clone();
         if !self.calls.is_device(&device) {
-            self.issued.remove(&device);
+            self.issued.release(&device);
         }
         let jid = Jid::from(device);
         self.stop_watching(&jid);
