@@ -7,22 +7,24 @@
     reason = "integration test"
 )]
 
-use std::fs;
-use std::io::Cursor;
-use std::path::{Path, PathBuf};
+#[path = "mapping_corpus/recording.rs"]
+mod recording;
 
-use campana::jingle::{self, Jingle, Role, Sid};
-use campana::mapping::{self, Dialect, Kind};
-use campana::sdp::{Limits, Session};
-use campana::xml::{self, Document};
+use std::io::Cursor;
+
+use campana::jingle::Sid;
+use campana::mapping::{self, Dialect};
+use campana::sdp::Session;
+
+use recording::{Recording, jingle_of, recordings};
 
 #[test]
 fn sdp_types_reads_every_line() {
-    for (path, _, session) in mapped() {
+    for (file, session) in mapped() {
         let text = session.to_string();
         let read = sdp_types::Session::parse(text.as_bytes())
-            .unwrap_or_else(|error| panic!("{}: {error}\n{text}", path.display()));
-        assert_eq!(read.medias.len(), session.media.len(), "{}", path.display());
+            .unwrap_or_else(|error| panic!("{file}: {error}\n{text}"));
+        assert_eq!(read.medias.len(), session.media.len(), "{file}");
         let line = |own: &sdp_types::Attribute| match &own.value {
             Some(value) => format!("a={}:{value}", own.attribute),
             None => format!("a={}", own.attribute),
@@ -34,29 +36,19 @@ fn sdp_types_reads_every_line() {
             .map(line)
             .collect();
         let own: Vec<_> = text.lines().filter(|line| line.starts_with("a=")).collect();
-        assert_eq!(read, own, "{}", path.display());
+        assert_eq!(read, own, "{file}");
     }
 }
 
 #[test]
 fn webrtc_rs_reads_it() {
-    for (path, _, session) in mapped() {
+    for (file, session) in mapped() {
         let text = session.to_string();
         let read = sdp::SessionDescription::unmarshal(&mut Cursor::new(text.as_bytes()))
-            .unwrap_or_else(|error| panic!("{}: {error}\n{text}", path.display()));
-        assert_eq!(
-            read.media_descriptions.len(),
-            session.media.len(),
-            "{}",
-            path.display()
-        );
+            .unwrap_or_else(|error| panic!("{file}: {error}\n{text}"));
+        assert_eq!(read.media_descriptions.len(), session.media.len(), "{file}");
         for (read, own) in read.media_descriptions.iter().zip(&session.media) {
-            assert_eq!(
-                read.attributes.len(),
-                own.attributes.len(),
-                "{}",
-                path.display()
-            );
+            assert_eq!(read.attributes.len(), own.attributes.len(), "{file}");
         }
     }
 }
@@ -64,14 +56,14 @@ fn webrtc_rs_reads_it() {
 #[test]
 fn mozilla_reads_what_it_read_before() {
     let mut accepted = 0;
-    for (path, original, session) in mapped() {
+    for (file, session) in mapped() {
         let text = plain(&session.to_string());
-        if webrtc_sdp::parse_sdp(&plain(&original), false).is_err() {
+        if webrtc_sdp::parse_sdp(&plain(&file.text), false).is_err() {
             continue;
         }
         let read = webrtc_sdp::parse_sdp(&text, false)
-            .unwrap_or_else(|error| panic!("{}: {error}\n{text}", path.display()));
-        assert_eq!(read.media.len(), session.media.len(), "{}", path.display());
+            .unwrap_or_else(|error| panic!("{file}: {error}\n{text}"));
+        assert_eq!(read.media.len(), session.media.len(), "{file}");
         accepted += 1;
     }
     assert!(accepted > 30, "only {accepted} were read");
@@ -85,42 +77,16 @@ fn plain(sdp: &str) -> String {
 }
 
 /// Each recorded description, and what comes of it by way of Jingle.
-fn mapped() -> Vec<(PathBuf, String, Session)> {
+fn mapped() -> Vec<(Recording, Session)> {
     let mut mapped = Vec::new();
-    for (path, text) in corpus() {
-        let original = Session::parse(&text, &Limits::default()).unwrap();
-        let (owner, kind) = if path.to_string_lossy().contains(".answer.") {
-            (Role::Responder, Kind::Answer)
-        } else {
-            (Role::Initiator, Kind::Offer)
-        };
+    for own in recordings("sdp") {
+        let (owner, kind, dialect) = (own.owner(), own.kind(), &Dialect::STRICT);
         let sid = Sid::new("a").unwrap();
-        let (jingle, _) =
-            mapping::to_jingle(&original, sid, owner, kind, &Dialect::STRICT).unwrap();
-        let xml = jingle.to_xml();
-        let document = Document::parse(xml.as_bytes(), "", &xml::Limits::default()).unwrap();
-        let jingle = Jingle::from_xml(document.root(), &jingle::Limits::default()).unwrap();
-        let (sdp, _) = mapping::to_sdp(&jingle, owner, kind, &Dialect::STRICT).unwrap();
-        mapped.push((path, text, sdp));
+        let (jingle, _) = mapping::to_jingle(&own.sdp(), sid, owner, kind, dialect).unwrap();
+        let jingle = jingle_of(&jingle.to_xml()).unwrap();
+        let (sdp, _) = mapping::to_sdp(&jingle, owner, kind, dialect).unwrap();
+        mapped.push((own, sdp));
     }
     assert!(mapped.len() > 40, "only {} were mapped", mapped.len());
     mapped
-}
-
-fn corpus() -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
-    let mut files: Vec<_> = fs::read_dir(root)
-        .unwrap()
-        .map(|client| client.unwrap().path())
-        .filter(|client| client.is_dir())
-        .flat_map(|client| fs::read_dir(client).unwrap())
-        .map(|file| file.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|own| own == "sdp"))
-        .map(|path| {
-            let text = fs::read_to_string(&path).unwrap();
-            (path, text)
-        })
-        .collect();
-    files.sort();
-    files
 }
