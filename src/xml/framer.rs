@@ -1,7 +1,8 @@
-use memchr::{memchr, memchr2};
 use quick_xml::events::BytesStart;
 
-use super::{Document, Error, Limits, NS_COMPONENT, StreamError};
+use super::scanner::{Ended, Scanner, Stage, Step};
+use super::stanza_header::start_tag;
+use super::{Document, Error, Limits, NS_COMPONENT, StanzaHeader, StreamError};
 
 /// Cuts the bytes of an XML stream (RFC 6120 §4) into its header, stanzas and end.
 ///
@@ -16,12 +17,7 @@ pub struct Framer {
     scanned: usize,
     /// Where the frame under way begins in `input`.
     start: usize,
-    token: Token,
-    /// Open elements inside the stream element.
-    depth: usize,
-    /// `=` outside quotes in the start tag under way, which is its number of attributes.
-    attributes: usize,
-    stage: Stage,
+    scanner: Scanner,
     /// Prefixes and default namespace that the stream header declared.
     prefixes: Vec<(String, String)>,
     default_ns: String,
@@ -51,88 +47,6 @@ pub struct BadStanza {
     pub error: Error,
 }
 
-/// The attributes common to all stanzas, RFC 6120 §8.1. Values are as sent, unchecked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StanzaHeader {
-    /// Which stanza it is; `None` if it is none that RFC 6120 §8.2 knows.
-    pub kind: Option<StanzaKind>,
-    /// Sender.
-    pub from: Option<String>,
-    /// Receiver.
-    pub to: Option<String>,
-    /// Identifier.
-    pub id: Option<String>,
-    /// Type.
-    pub kind_type: Option<String>,
-}
-
-/// The three stanzas of RFC 6120 §8.2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StanzaKind {
-    /// `<message/>`, push.
-    Message,
-    /// `<presence/>`, publish and subscribe.
-    Presence,
-    /// `<iq/>`, request and response.
-    Iq,
-}
-
-impl StanzaKind {
-    /// By element name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "message" => Some(Self::Message),
-            "presence" => Some(Self::Presence),
-            "iq" => Some(Self::Iq),
-            _ => None,
-        }
-    }
-
-    /// The element name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Message => "message",
-            Self::Presence => "presence",
-            Self::Iq => "iq",
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Nothing seen yet; an XML declaration may stand here and nowhere else.
-    Prolog,
-    /// The XML declaration was seen.
-    Header,
-    /// Inside the stream element.
-    Stanzas,
-    /// Behind the stream's end, or behind an error.
-    Over,
-}
-
-/// Where in the grammar the scanner stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Token {
-    /// Between tags.
-    Text,
-    /// Behind `<`.
-    Open,
-    /// In a start tag; `slash` if the byte before was `/`.
-    StartTag { slash: bool },
-    /// In an attribute value with this quote.
-    Value { quote: u8 },
-    /// In an end tag.
-    EndTag,
-    /// In the XML declaration; `question` if the byte before was `?`.
-    Declaration { question: bool },
-    /// Behind `<!`, with this many bytes of `[CDATA[` seen.
-    Bang { seen: usize },
-    /// In a CDATA section with this many of `]]` just seen.
-    CData { brackets: usize },
-}
-
 #[derive(Debug)]
 struct Discarded {
     head: Vec<u8>,
@@ -140,31 +54,16 @@ struct Discarded {
     bytes: usize,
 }
 
-/// What one scanned byte ended.
-enum Scanned {
-    /// The stream's start tag.
-    Header,
-    /// A stanza, complete.
-    Stanza,
-    /// The XML declaration.
-    Declaration,
-    /// The stream's end tag.
-    End,
-}
-
 impl Framer {
     /// A framer for a new stream.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
+            scanner: Scanner::new(limits),
             limits,
             input: Vec::new(),
             scanned: 0,
             start: 0,
-            token: Token::Text,
-            depth: 0,
-            attributes: 0,
-            stage: Stage::Prolog,
             prefixes: Vec::new(),
             default_ns: NS_COMPONENT.to_owned(),
             discarding: None,
@@ -173,7 +72,7 @@ impl Framer {
 
     /// Takes bytes from the stream.
     pub fn push(&mut self, bytes: &[u8]) {
-        if self.stage != Stage::Over {
+        if self.scanner.stage != Stage::Over {
             self.input.extend_from_slice(bytes);
         }
     }
@@ -183,12 +82,12 @@ impl Framer {
     /// # Errors
     /// The stream cannot go on; the error is repeated at no further call.
     pub fn next_frame(&mut self) -> Option<Result<Frame, StreamError>> {
-        if self.stage == Stage::Over {
+        if self.scanner.stage == Stage::Over {
             return None;
         }
         let result = self.frame();
         if matches!(result, Err(_) | Ok(Some(Frame::Close))) {
-            self.stage = Stage::Over;
+            self.scanner.stage = Stage::Over;
             self.input = Vec::new();
             self.scanned = 0;
             self.start = 0;
@@ -204,26 +103,26 @@ impl Framer {
 
     fn frame(&mut self) -> Result<Option<Frame>, StreamError> {
         loop {
-            let Some(scanned) = self.scan()? else {
+            let Some(ended) = self.scan()? else {
                 self.trim()?;
                 return Ok(None);
             };
             let bytes = self.start..self.scanned;
             self.start = self.scanned;
             let bytes = self.input.get(bytes).unwrap_or_default();
-            let frame = match scanned {
-                Scanned::Declaration => {
-                    self.stage = Stage::Header;
+            let frame = match ended {
+                Ended::Declaration => {
+                    self.scanner.stage = Stage::Header;
                     None
                 }
-                Scanned::Header => {
+                Ended::Header => {
                     let document = header(bytes, &self.limits)?;
                     (self.default_ns, self.prefixes) = declared(bytes);
-                    self.stage = Stage::Stanzas;
+                    self.scanner.stage = Stage::Stanzas;
                     Some(Frame::Open(document))
                 }
-                Scanned::End => Some(Frame::Close),
-                Scanned::Stanza => Some(match self.discarding.take() {
+                Ended::Stream => Some(Frame::Close),
+                Ended::Stanza => Some(match self.discarding.take() {
                     Some(mut discarded) => {
                         discarded.read(bytes);
                         Frame::Bad(discarded.into())
@@ -250,176 +149,48 @@ impl Framer {
     }
 
     /// Scans until a frame is complete or the input is used up.
-    fn scan(&mut self) -> Result<Option<Scanned>, StreamError> {
+    fn scan(&mut self) -> Result<Option<Ended>, StreamError> {
         while let Some(rest) = self.input.get(self.scanned..)
-            && let Some(&byte) = rest.first()
+            && !rest.is_empty()
         {
-            // Skip to the next byte that means anything where we are.
-            let skip = match self.token {
-                Token::Text if self.depth > 0 => memchr(b'<', rest),
-                Token::Value { quote } => memchr2(quote, b'<', rest),
-                Token::EndTag => memchr2(b'>', b'<', rest),
-                _ => Some(0),
+            self.scanned += self.scanner.skip(rest);
+            let Some(&byte) = self.input.get(self.scanned) else {
+                break;
             };
-            match skip {
-                Some(0) => {}
-                Some(n) => {
-                    self.scanned += n;
-                    continue;
-                }
-                None => {
-                    self.scanned = self.input.len();
-                    break;
-                }
-            }
-            let result = self.step(byte)?;
+            let step = self.scanner.step(byte)?;
             self.scanned += 1;
-            let length = self.scanned - self.start;
-            if self.discarding.is_none() && length > self.limits.stanza_bytes {
-                self.discard(Error::TooLarge(self.limits.stanza_bytes))?;
-            }
-            if result.is_some() {
-                return Ok(result);
+            let ended = match step {
+                Step::Ended(ended) => Some(ended),
+                Step::Inside => None,
+                Step::Between => {
+                    self.start = self.scanned;
+                    None
+                }
+                Step::Over(error) => {
+                    self.discard(error)?;
+                    None
+                }
+            };
+            self.check_length()?;
+            if ended.is_some() {
+                return Ok(ended);
             }
         }
-        if self.discarding.is_none() && self.scanned - self.start > self.limits.stanza_bytes {
+        self.check_length()?;
+        Ok(None)
+    }
+
+    fn check_length(&mut self) -> Result<(), StreamError> {
+        let length = self.scanned - self.start;
+        if self.discarding.is_none() && length > self.limits.stanza_bytes {
             self.discard(Error::TooLarge(self.limits.stanza_bytes))?;
         }
-        Ok(None)
-    }
-
-    fn step(&mut self, byte: u8) -> Result<Option<Scanned>, StreamError> {
-        match (self.token, byte) {
-            (Token::Text, b'<') => {
-                if self.depth == 0 && self.start < self.scanned {
-                    // White space between stanzas, a keepalive.
-                    self.start = self.scanned;
-                }
-                self.token = Token::Open;
-            }
-            (Token::Text, _) if self.depth > 0 => {}
-            (Token::Text, b' ' | b'\t' | b'\r' | b'\n') => self.start = self.scanned + 1,
-            (Token::Text, 0xEF | 0xBB | 0xBF) if self.stage == Stage::Prolog => {
-                self.start = self.scanned + 1;
-            }
-            (Token::Text, _) => return Err(malformed("text between stanzas")),
-            (Token::Open, b'/') => self.token = Token::EndTag,
-            (Token::Open, b'?') if self.stage == Stage::Prolog => {
-                self.token = Token::Declaration { question: false };
-            }
-            (Token::Open, b'?') => {
-                return Err(StreamError::RestrictedXml("a processing instruction"));
-            }
-            (Token::Open, b'!') if self.depth > 0 => self.token = Token::Bang { seen: 0 },
-            (Token::Open, b'!') => {
-                return Err(StreamError::RestrictedXml("a comment or declaration"));
-            }
-            (Token::Open, b' ' | b'\t' | b'\r' | b'\n' | b'<' | b'>' | b'=') => {
-                return Err(malformed("an illegal name"));
-            }
-            (Token::Open, _) => {
-                self.attributes = 0;
-                self.token = Token::StartTag { slash: false };
-                if self.stage == Stage::Stanzas && self.depth >= self.limits.depth {
-                    self.discard(Error::TooDeep(self.limits.depth))?;
-                }
-            }
-            (Token::StartTag { .. }, b'<')
-            | (Token::Value { .. }, b'<')
-            | (Token::EndTag, b'<') => {
-                return Err(malformed("'<' inside a tag"));
-            }
-            (Token::StartTag { .. }, quote @ (b'"' | b'\'')) => self.token = Token::Value { quote },
-            (Token::StartTag { slash }, b'>') => {
-                self.token = Token::Text;
-                return Ok(self.start_tag_ended(slash));
-            }
-            (Token::StartTag { .. }, b'=') => {
-                self.attributes += 1;
-                self.token = Token::StartTag { slash: false };
-                if self.attributes > self.limits.attributes {
-                    if self.stage != Stage::Stanzas {
-                        return Err(malformed("too many attributes in the stream header"));
-                    }
-                    self.discard(Error::TooManyAttributes(self.limits.attributes))?;
-                }
-            }
-            (Token::StartTag { .. }, byte) => {
-                self.token = Token::StartTag {
-                    slash: byte == b'/',
-                }
-            }
-            (Token::Value { quote }, byte) => {
-                if byte == quote {
-                    self.token = Token::StartTag { slash: false };
-                }
-            }
-            (Token::EndTag, b'>') => {
-                self.token = Token::Text;
-                return self.end_tag_ended();
-            }
-            (Token::EndTag, _) => {}
-            (Token::Declaration { question: true }, b'>') => {
-                self.token = Token::Text;
-                return Ok(Some(Scanned::Declaration));
-            }
-            (Token::Declaration { .. }, byte) => {
-                self.token = Token::Declaration {
-                    question: byte == b'?',
-                };
-            }
-            (Token::Bang { seen }, byte) => {
-                const CDATA: &[u8] = b"[CDATA[";
-                if CDATA.get(seen) != Some(&byte) {
-                    return Err(StreamError::RestrictedXml("a comment or declaration"));
-                }
-                self.token = if seen + 1 == CDATA.len() {
-                    Token::CData { brackets: 0 }
-                } else {
-                    Token::Bang { seen: seen + 1 }
-                };
-            }
-            (Token::CData { brackets: 2 }, b'>') => self.token = Token::Text,
-            (Token::CData { brackets }, b']') => {
-                self.token = Token::CData {
-                    brackets: (brackets + 1).min(2),
-                };
-            }
-            (Token::CData { .. }, _) => self.token = Token::CData { brackets: 0 },
-        }
-        Ok(None)
-    }
-
-    fn start_tag_ended(&mut self, empty: bool) -> Option<Scanned> {
-        match self.stage {
-            // An empty stream element opens a stream and ends it; its end is found missing later.
-            Stage::Prolog | Stage::Header => Some(Scanned::Header),
-            Stage::Stanzas | Stage::Over if empty => (self.depth == 0).then_some(Scanned::Stanza),
-            Stage::Stanzas | Stage::Over => {
-                self.depth += 1;
-                None
-            }
-        }
-    }
-
-    fn end_tag_ended(&mut self) -> Result<Option<Scanned>, StreamError> {
-        match self.depth {
-            0 if self.stage == Stage::Stanzas => Ok(Some(Scanned::End)),
-            0 => Err(malformed("an end tag before the stream began")),
-            1 => {
-                self.depth = 0;
-                Ok(Some(Scanned::Stanza))
-            }
-            _ => {
-                self.depth -= 1;
-                Ok(None)
-            }
-        }
+        Ok(())
     }
 
     /// From here on the stanza under way is read past.
     fn discard(&mut self, error: Error) -> Result<(), StreamError> {
-        if self.stage != Stage::Stanzas {
+        if self.scanner.stage != Stage::Stanzas {
             return Err(malformed("an oversize stream header"));
         }
         self.discarding.get_or_insert_with(|| Discarded {
@@ -479,45 +250,6 @@ impl From<Discarded> for BadStanza {
     }
 }
 
-impl StanzaHeader {
-    /// Reads what can be read of a stanza's start tag, which may be cut off.
-    fn read(stanza: &[u8]) -> Self {
-        let mut header = Self::default();
-        let (name, tag) = start_tag(stanza);
-        header.kind = StanzaKind::from_name(name);
-        for attribute in BytesStart::from_content(tag, name.len())
-            .attributes()
-            .map_while(Result::ok)
-        {
-            let slot = match attribute.key.as_ref() {
-                "from" => &mut header.from,
-                "to" => &mut header.to,
-                "id" => &mut header.id,
-                "type" => &mut header.kind_type,
-                _ => continue,
-            };
-            *slot = attribute
-                .normalized_value(quick_xml::XmlVersion::Implicit1_0)
-                .ok()
-                .map(std::borrow::Cow::into_owned);
-        }
-        header
-    }
-
-    /// The header of a stanza that was read.
-    #[must_use]
-    pub fn of(stanza: super::Element<'_>) -> Self {
-        let attr = |name| stanza.attr(name).map(str::to_owned);
-        Self {
-            kind: StanzaKind::from_name(stanza.name()),
-            from: attr("from"),
-            to: attr("to"),
-            id: attr("id"),
-            kind_type: attr("type"),
-        }
-    }
-}
-
 /// The stream's start tag as an element of its own.
 fn header(tag: &[u8], limits: &Limits) -> Result<Document, StreamError> {
     let mut element = tag.strip_suffix(b">").unwrap_or(tag).to_vec();
@@ -547,38 +279,6 @@ fn declared(tag: &[u8]) -> (String, Vec<(String, String)>) {
         }
     }
     (default_ns, prefixes)
-}
-
-/// Name and content (name and attributes) of the start tag that `bytes` begin with.
-fn start_tag(bytes: &[u8]) -> (&str, &str) {
-    let valid = match std::str::from_utf8(bytes) {
-        Ok(valid) => valid,
-        Err(error) => bytes
-            .get(..error.valid_up_to())
-            .and_then(|valid| std::str::from_utf8(valid).ok())
-            .unwrap_or_default(),
-    };
-    let valid = valid.strip_prefix('<').unwrap_or(valid);
-    let mut quote = None;
-    let end = valid.bytes().position(|b| match (quote, b) {
-        (None, b'>') => true,
-        (None, b'\'' | b'"') => {
-            quote = Some(b);
-            false
-        }
-        (Some(q), b) if q == b => {
-            quote = None;
-            false
-        }
-        _ => false,
-    });
-    let content = valid.get(..end.unwrap_or(valid.len())).unwrap_or_default();
-    let content = content.strip_suffix('/').unwrap_or(content);
-    let name = content
-        .split([' ', '\t', '\r', '\n'])
-        .next()
-        .unwrap_or_default();
-    (name, content)
 }
 
 fn malformed(what: &str) -> StreamError {

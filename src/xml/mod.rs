@@ -16,12 +16,15 @@ mod document;
 mod error;
 mod framer;
 mod limits;
+mod scanner;
+mod stanza_header;
 mod writer;
 
 pub use document::{Attributes, Children, Document, Element};
 pub use error::{Error, StreamError};
-pub use framer::{BadStanza, Frame, Framer, StanzaHeader, StanzaKind};
+pub use framer::{BadStanza, Frame, Framer};
 pub use limits::Limits;
+pub use stanza_header::{StanzaHeader, StanzaKind};
 pub use writer::{Writer, escape_attribute, escape_text};
 
 /// Namespace of stream-level elements (RFC 6120 §4.8.1).
