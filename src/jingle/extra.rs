@@ -6,6 +6,8 @@
 
 use crate::xml::{Element, Writer};
 
+use super::rtp::Bandwidth;
+
 /// What is said of one section.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SectionExtra {
@@ -13,10 +15,12 @@ pub struct SectionExtra {
     pub media: Option<String>,
     /// The transport protocol of the m-line, when it is not the usual one.
     pub protocol: Option<String>,
-    /// The formats of the m-line, separated by blanks, when there is no description to say them.
+    /// The formats of the m-line, separated by blanks, when there is no description to say them all.
     pub formats: Option<String>,
     /// In order.
     pub attributes: Vec<Attribute>,
+    /// In order, when there is no description to say them.
+    pub bandwidths: Vec<Bandwidth>,
 }
 
 /// What is said at session level.
@@ -59,15 +63,22 @@ impl SectionExtra {
             && self.protocol.is_none()
             && self.formats.is_none()
             && self.attributes.is_empty()
+            && self.bandwidths.is_empty()
     }
 
-    /// Reads `<sdp/>`. More than [`CAP`] attributes are not read.
+    /// Reads `<sdp/>`. More than [`CAP`] attributes or bandwidths are not read.
     pub fn from_xml(element: Element<'_>) -> Self {
         Self {
             media: element.attr("media").map(str::to_owned),
             protocol: element.attr("proto").map(str::to_owned),
             formats: element.attr("formats").map(str::to_owned),
             attributes: attributes(element),
+            bandwidths: element
+                .children()
+                .filter(|child| child.is("bandwidth", NS))
+                .filter_map(Bandwidth::from_xml)
+                .take(CAP)
+                .collect(),
         }
     }
 
@@ -78,6 +89,9 @@ impl SectionExtra {
         out.opt_attr("formats", self.formats.as_ref());
         for attribute in &self.attributes {
             attribute.write(out);
+        }
+        for bandwidth in &self.bandwidths {
+            bandwidth.write(NS, out);
         }
         out.close();
     }

@@ -181,8 +181,7 @@ impl Description {
             encryption.write(out);
         }
         for bandwidth in &self.bandwidths {
-            out.open("bandwidth", NS).attr("type", &bandwidth.kind);
-            out.text(&bandwidth.value).close();
+            bandwidth.write(NS, out);
         }
         if self.rtcp_reduced_size {
             out.open("rtcp-reduced-size", NS).close();
@@ -292,7 +291,8 @@ impl Parameter {
 }
 
 impl Bandwidth {
-    fn from_xml(element: Element<'_>) -> Option<Self> {
+    /// Reads `<bandwidth/>`; `None` when it says nothing.
+    pub(super) fn from_xml(element: Element<'_>) -> Option<Self> {
         let text = element.text();
         // Movim writes an attribute.
         let value = Some(text.trim())
@@ -303,6 +303,12 @@ impl Bandwidth {
             kind: element.attr("type")?.to_owned(),
             value,
         })
+    }
+
+    /// Writes `<bandwidth/>` in that namespace.
+    pub(super) fn write(&self, ns: &str, out: &mut Writer) {
+        out.open("bandwidth", ns).attr("type", &self.kind);
+        out.text(&self.value).close();
     }
 }
 

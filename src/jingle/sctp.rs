@@ -34,6 +34,18 @@ impl SctpMap {
         }
     }
 
+    /// Reads what [`NS_NESTED`] says of it.
+    pub(super) fn from_nested(transport: Element<'_>) -> Self {
+        Self {
+            port: transport
+                .attr("sctp-port")
+                .and_then(|port| port.trim().parse().ok())
+                .unwrap_or(5000),
+            protocol: "webrtc-datachannel".to_owned(),
+            streams: None,
+        }
+    }
+
     /// Writes `<sctpmap/>`.
     pub fn write(&self, out: &mut Writer) {
         out.open("sctpmap", NS)
@@ -46,3 +58,6 @@ impl SctpMap {
 
 /// The namespace of XEP-0343's `<sctpmap/>`.
 pub const NS: &str = "urn:xmpp:jingle:transports:dtls-sctp:1";
+
+/// The namespace of the transport that Conversations wraps another in, for its file transfers.
+pub(super) const NS_NESTED: &str = "urn:xmpp:jingle:transports:webrtc-datachannel:1";

@@ -2,7 +2,7 @@
 
 use crate::xml::{Element, Writer};
 
-use super::{Error, Info, ReasonElement, extra, grouping, ice_udp, rtp};
+use super::{Error, Info, ReasonElement, extra, grouping, ice_udp, rtp, sctp};
 
 /// One Jingle stanza's payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -291,19 +291,46 @@ impl Content {
                     content.description = Some(Description::Rtp(Box::new(description)));
                 }
                 ("description", extra::NS) => content.description = Some(Description::Data),
+                // Of several, one that is understood counts: Siskin may offer raw UDP beside ICE.
                 ("description", ns) => {
-                    content.description = Some(Description::Unknown(ns.to_owned()));
+                    content
+                        .description
+                        .get_or_insert_with(|| Description::Unknown(ns.to_owned()));
                 }
                 ("transport", ice_udp::NS | ice_udp::NS_ICE) => {
                     let transport = ice_udp::Transport::from_xml(child, limits)?;
                     content.transport = Some(Transport::Ice(Box::new(transport)));
                 }
-                ("transport", ns) => content.transport = Some(Transport::Unknown(ns.to_owned())),
+                ("transport", sctp::NS_NESTED) => content.nested(child, limits)?,
+                ("transport", ns) => {
+                    content
+                        .transport
+                        .get_or_insert_with(|| Transport::Unknown(ns.to_owned()));
+                }
                 ("sdp", extra::NS) => content.extra = Some(extra::SectionExtra::from_xml(child)),
                 _ => {}
             }
         }
         Ok(content)
+    }
+
+    /// Conversations wraps the ICE of its file transfers in a transport of data channels.
+    fn nested(&mut self, outer: Element<'_>, limits: &Limits) -> Result<(), Error> {
+        let Some(inner) = outer.child("transport", ice_udp::NS) else {
+            return Ok(());
+        };
+        let mut transport = ice_udp::Transport::from_xml(inner, limits)?;
+        transport.sctp = Some(sctp::SctpMap::from_nested(outer));
+        self.transport = Some(Transport::Ice(Box::new(transport)));
+        if let Some(size) = outer.attr("max-message-size") {
+            let attribute = extra::Attribute {
+                name: "max-message-size".to_owned(),
+                value: Some(size.to_owned()),
+            };
+            let extra = self.extra.get_or_insert_default();
+            extra.attributes.push(attribute);
+        }
+        Ok(())
     }
 
     fn write(&self, out: &mut Writer) {

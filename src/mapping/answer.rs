@@ -3,7 +3,7 @@
 
 use crate::sdp::{Attribute, Direction, FeedbackTarget, Media, RtpMap, SctpMap, Token};
 
-use super::payload::static_payload;
+use super::payload::{self, static_payload};
 use super::{Refusal, Report, Why, direction};
 
 /// Cuts an accepted section down to what was offered; the offer's section holds what its session
@@ -76,7 +76,6 @@ fn fit_payloads(
         .filter(|codec| offered.iter().any(|own| own.is_same(codec)))
         .map(|codec| codec.id)
         .collect();
-    // What repairs a codec that is gone, goes too.
     let is_kept = |format: &Token| format.parse().is_ok_and(|id: u8| kept.contains(&id));
     let before = answer.formats.len();
     answer.formats.retain(is_kept);
@@ -92,6 +91,8 @@ fn fit_payloads(
         },
         _ => true,
     });
+    // What repairs a codec that is gone, goes too.
+    payload::drop_orphans(answer, section, report);
     let media_codec = codecs(answer).iter().any(|codec| !codec.is_auxiliary());
     if media_codec {
         Ok(())

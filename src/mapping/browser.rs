@@ -4,6 +4,7 @@
 
 use crate::sdp::{self, Attribute, Media};
 
+use super::transport::is_digest;
 use super::{Limits, Refusal, to_jingle};
 
 /// Reads and checks an offer.
@@ -81,11 +82,18 @@ pub(super) fn check(session: &sdp::Session) -> Result<(), Refusal> {
                 .mid()
                 .map_or_else(|| index.to_string(), |mid| mid.as_str().to_owned())
         };
-        if !has(|own| matches!(own, Attribute::Fingerprint(own) if !own.is_broken())) {
+        if !has(|own| matches!(own, Attribute::Fingerprint(own) if !own.is_broken()))
+            || has(|own| matches!(own, Attribute::Fingerprint(own) if !is_digest(&own.value)))
+        {
             return Err(Refusal::NoDtls(name()));
         }
         if !has(|own| matches!(own, Attribute::IceUfrag(_)))
             || !has(|own| matches!(own, Attribute::IcePwd(_)))
+            || has(|own| match own {
+                Attribute::IceUfrag(ufrag) => !ufrag.is_lawful(),
+                Attribute::IcePwd(pwd) => !pwd.is_lawful(),
+                _ => false,
+            })
         {
             return Err(Refusal::Credentials(name()));
         }

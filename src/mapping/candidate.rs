@@ -41,7 +41,7 @@ pub(super) fn to_jingle(
     ufrag: Option<&str>,
     dialect: &Dialect,
 ) -> Result<ice_udp::Candidate, Why> {
-    if !KINDS.contains(&candidate.kind.as_str()) {
+    if !is_lawful(candidate) {
         return Err(Why::Malformed);
     }
     // A candidate of an earlier generation, whose credentials nobody knows any more. Sent with the
@@ -53,13 +53,6 @@ pub(super) fn to_jingle(
     }
     let protocol = candidate.transport.to_ascii_lowercase();
     let tcp_type = candidate.tcp_type().filter(|_| protocol == "tcp");
-    if !PROTOCOLS.contains(&protocol.as_str())
-        || !is_foundation(&candidate.foundation)
-        || candidate.priority == 0
-        || tcp_type.is_some_and(|kind| !TCP_TYPES.contains(&kind.as_str()))
-    {
-        return Err(Why::Malformed);
-    }
     if !is_wanted(&protocol, &candidate.address, dialect) {
         return Err(Why::Dialect);
     }
@@ -67,16 +60,11 @@ pub(super) fn to_jingle(
         .related
         .as_ref()
         .filter(|related| !is_hidden(&related.address));
-    Ok(ice_udp::Candidate {
+    let mut own = ice_udp::Candidate {
         component: candidate.component,
         foundation: candidate.foundation.as_str().to_owned(),
         generation: candidate.generation().unwrap_or(0),
-        id: Some(name(
-            candidate.component,
-            &candidate.foundation,
-            &candidate.address,
-            candidate.port,
-        )),
+        id: None,
         ip: candidate.address.as_str().to_owned(),
         network: Some("0".to_owned()),
         port: candidate.port,
@@ -86,7 +74,20 @@ pub(super) fn to_jingle(
         related_port: related.map(|related| related.port),
         tcp_type: tcp_type.map(|kind| kind.as_str().to_owned()),
         kind: candidate.kind.as_str().to_owned(),
-    })
+    };
+    own.id = Some(name(&own));
+    Ok(own)
+}
+
+/// Whether XEP-0176's schema has a place for it.
+pub(super) fn is_lawful(candidate: &Candidate) -> bool {
+    let is = |protocol: &&str| candidate.transport.eq_ignore_ascii_case(protocol);
+    let tcp_type = candidate.tcp_type().filter(|_| is(&"tcp"));
+    KINDS.contains(&candidate.kind.as_str())
+        && PROTOCOLS.iter().any(is)
+        && is_foundation(&candidate.foundation)
+        && candidate.priority != 0
+        && tcp_type.is_none_or(|kind| TCP_TYPES.contains(&kind.as_str()))
 }
 
 /// The candidate as SDP says it; `None` when it is not one that a browser could take.
@@ -143,12 +144,23 @@ pub(super) fn is_for(candidate: &ice_udp::Candidate, dialect: &Dialect) -> bool 
 
 /// An NCName that is the same whenever the same candidate is sent, and differs from all others of
 /// the section.
-pub(super) fn name(component: u16, foundation: &str, address: &str, port: u16) -> String {
+pub(super) fn name(candidate: &ice_udp::Candidate) -> String {
     let mut hash = super::Fnv::default();
-    hash.write(foundation.as_bytes());
-    hash.write(address.as_bytes());
-    hash.write(&port.to_be_bytes());
-    hash.write(&component.to_be_bytes());
+    let related = candidate.related_address.as_deref();
+    for text in [
+        candidate.foundation.as_str(),
+        &candidate.protocol,
+        &candidate.ip,
+        &candidate.kind,
+        candidate.tcp_type.as_deref().unwrap_or_default(),
+        related.unwrap_or_default(),
+    ] {
+        hash.write(text.as_bytes());
+    }
+    hash.write(&candidate.priority.to_be_bytes());
+    hash.write(&candidate.port.to_be_bytes());
+    hash.write(&candidate.component.to_be_bytes());
+    hash.write(&candidate.related_port.unwrap_or(0).to_be_bytes());
     format!("c{:016x}", hash.finish())
 }
 

@@ -53,6 +53,9 @@ pub struct Dialect {
     pub few_reasons: bool,
     /// As responder it writes `senders` as if it were the initiator.
     pub writes_unmirrored: bool,
+    /// As initiator it writes who sends a header extension as if it were the responder, which it is
+    /// with a bridge.
+    pub extensions_of_responder: bool,
     /// As initiator it reads a responder's `senders` as if they were an initiator's.
     pub reads_unmirrored: bool,
 }
@@ -82,6 +85,7 @@ impl Dialect {
         streams: false,
         few_reasons: false,
         writes_unmirrored: false,
+        extensions_of_responder: false,
         reads_unmirrored: false,
     };
 
@@ -159,6 +163,7 @@ impl Dialect {
     pub const JITSI: Self = Self {
         name: "jitsi",
         writes_unmirrored: true,
+        extensions_of_responder: true,
         ..Self::CLIENT
     };
 
@@ -180,6 +185,15 @@ impl Dialect {
             Role::Initiator
         } else {
             owner
+        }
+    }
+
+    /// In whose role the `senders` of the header extensions of such a description are to be read.
+    pub(super) fn read_extensions_as(&self, owner: Role) -> Role {
+        if self.extensions_of_responder {
+            Role::Responder
+        } else {
+            self.read_as(owner)
         }
     }
 

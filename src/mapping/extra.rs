@@ -3,17 +3,41 @@
 use crate::jingle::extra;
 use crate::sdp::Attribute;
 
-use super::{Report, Why};
+use super::{Report, Why, candidate};
+
+/// Where attributes stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// At the session level.
+    Session,
+    /// In a section of RTP, about which Jingle says nearly everything itself.
+    Rtp,
+    /// In another section, about which it says hardly anything.
+    Other,
+}
+
+impl Place {
+    /// A section, by whether it is one of RTP.
+    pub(super) fn of(rtp: bool) -> Self {
+        if rtp { Self::Rtp } else { Self::Other }
+    }
+}
 
 /// Puts the attribute into the element, if it is one of those that may go there and short enough.
 pub(super) fn push(
     attribute: &Attribute,
+    place: Place,
     into: &mut Vec<extra::Attribute>,
     section: Option<&str>,
     report: &mut Report,
 ) {
-    if !may_travel(attribute) {
-        report.note(section, attribute.name(), Why::Meaningless);
+    if !may_travel(attribute, place) {
+        let why = if attribute.is_malformed() {
+            Why::Malformed
+        } else {
+            Why::Meaningless
+        };
+        report.note(section, attribute.name(), why);
         return;
     }
     let value = attribute.value();
@@ -31,6 +55,7 @@ pub(super) fn push(
 /// that would change the transport, the keys or the codecs.
 pub(super) fn take(
     attributes: &[extra::Attribute],
+    place: Place,
     section: Option<&str>,
     report: &mut Report,
 ) -> Vec<Attribute> {
@@ -43,7 +68,7 @@ pub(super) fn take(
         };
         match parsed {
             // A colon in the name would make it another attribute.
-            Some(attribute) if attribute.name() == own.name && may_travel(&attribute) => {
+            Some(attribute) if attribute.name() == own.name && may_travel(&attribute, place) => {
                 taken.push(attribute);
             }
             Some(_) => report.note(section, "extension attribute", Why::Unsafe),
@@ -54,40 +79,52 @@ pub(super) fn take(
 }
 
 /// Everything that is unknown, and of the known what only our own element can carry.
-fn may_travel(attribute: &Attribute) -> bool {
+fn may_travel(attribute: &Attribute, place: Place) -> bool {
     match attribute {
         Attribute::BundleOnly
         | Attribute::EndOfCandidates
         | Attribute::IceLite
         | Attribute::IceOptions(_)
         | Attribute::MaxMessageSize(_)
-        | Attribute::Msid(_)
         | Attribute::Rid(_)
         | Attribute::Simulcast(_) => true,
-        Attribute::Other { name, .. } => !MEANINGLESS.contains(&name.as_str()),
-        Attribute::Candidate(_)
-        | Attribute::Content(_)
-        | Attribute::Crypto(_)
-        | Attribute::Direction(_)
+        Attribute::Other { name, .. } => {
+            !attribute.is_malformed() && !MEANINGLESS.contains(&name.as_str())
+        }
+        Attribute::Fmtp(own) if place == Place::Rtp => own.has_ptime(),
+        Attribute::Content(_)
         | Attribute::ExtMap(_)
         | Attribute::ExtMapAllowMixed
         | Attribute::Feedback(_)
-        | Attribute::Fingerprint(_)
         | Attribute::Fmtp(_)
-        | Attribute::Group(_)
-        | Attribute::IcePwd(_)
-        | Attribute::IceUfrag(_)
         | Attribute::MaxPtime(_)
-        | Attribute::Mid(_)
+        | Attribute::Msid(_)
         | Attribute::Ptime(_)
         | Attribute::RtcpMux
         | Attribute::RtcpRsize
         | Attribute::RtpMap(_)
-        | Attribute::SctpMap(_)
-        | Attribute::SctpPort(_)
         | Attribute::Setup(_)
         | Attribute::Ssrc(_)
-        | Attribute::SsrcGroup(_) => false,
+        | Attribute::SsrcGroup(_) => place == Place::Other,
+        Attribute::Candidate(own) => !candidate::is_lawful(own),
+        Attribute::Crypto(_)
+        | Attribute::Direction(_)
+        | Attribute::Fingerprint(_)
+        | Attribute::Group(_)
+        | Attribute::IcePwd(_)
+        | Attribute::IceUfrag(_)
+        | Attribute::Mid(_)
+        | Attribute::SctpMap(_)
+        | Attribute::SctpPort(_) => false,
+    }
+}
+
+/// What Jingle's description of RTP has a place for, and no other description has.
+pub(super) fn is_of_rtp(attribute: &Attribute) -> bool {
+    match attribute {
+        Attribute::Fmtp(_) => true,
+        Attribute::Setup(_) => false,
+        own => may_travel(own, Place::Other) && !may_travel(own, Place::Rtp),
     }
 }
 
@@ -101,4 +138,4 @@ const MEANINGLESS: [&str; 5] = [
 ];
 
 /// Bytes of a value.
-const LONGEST: usize = 2048;
+pub(super) const LONGEST: usize = 2048;

@@ -2,7 +2,9 @@
 
 use crate::jingle::rtcp_fb;
 use crate::jingle::rtp::{Parameter, Payload};
-use crate::sdp::{Attribute, ByteString, Feedback, FeedbackTarget, Fmtp, RtpMap, Token, Word};
+use crate::sdp::{
+    Attribute, ByteString, Feedback, FeedbackTarget, Fmtp, Media, RtpMap, Token, Word,
+};
 
 use super::{Report, Why};
 
@@ -131,6 +133,59 @@ pub(super) fn payload_to_sdp(
     Some(())
 }
 
+/// Takes away what repairs a payload type that is not listed: libwebrtc refuses the whole section
+/// over such an `rtx`, and bridges do send it.
+pub(super) fn drop_orphans(media: &mut Media, section: &str, report: &mut Report) {
+    while let Some(id) = orphan(media) {
+        report.note(
+            Some(section),
+            "payload-type without its primary",
+            Why::Unlisted,
+        );
+        let is_own = |format: &Token| format.parse() == Ok(id);
+        media.formats.retain(|own| !is_own(own));
+        media.attributes.retain(|attribute| match attribute {
+            Attribute::RtpMap(map) => map.payload != id,
+            Attribute::Fmtp(fmtp) => !is_own(&fmtp.format),
+            Attribute::Feedback(own) => own.target != FeedbackTarget::Payload(id),
+            _ => true,
+        });
+    }
+}
+
+/// RFC 4588 §8.1 calls the payload type that is sent again `apt`, RFC 2198 §5 writes those that RED
+/// holds as `111/111`.
+fn orphan(media: &Media) -> Option<u8> {
+    let unlisted = |id: &str| {
+        id.trim()
+            .parse::<u8>()
+            .is_ok_and(|id| media.formats.iter().all(|own| own.parse() != Ok(id)))
+    };
+    media.attributes.iter().find_map(|attribute| {
+        let Attribute::RtpMap(map) = attribute else {
+            return None;
+        };
+        let is = |name| map.encoding.eq_ignore_ascii_case(name);
+        let (rtx, red) = (is("rtx"), is("red"));
+        if !rtx && !red {
+            return None;
+        }
+        let parameters = media.attributes.iter().find_map(|own| match own {
+            Attribute::Fmtp(fmtp) if fmtp.format.parse() == Ok(map.payload) => {
+                Some(fmtp.parameters.as_str())
+            }
+            _ => None,
+        })?;
+        let alone = if rtx {
+            let mut parts = parameters.split(';').map(str::trim);
+            parts.any(|own| own.strip_prefix("apt=").is_some_and(unlisted))
+        } else {
+            parameters.split('/').any(unlisted)
+        };
+        alone.then_some(map.payload)
+    })
+}
+
 /// The line for one kind of feedback; `None` when it would break the grammar.
 pub(super) fn feedback_to_sdp(
     feedback: &rtcp_fb::Feedback,
@@ -232,7 +287,8 @@ fn parameters_to_sdp(
             *ptime = Some(value.to_owned());
             continue;
         }
-        let Some((name, value)) = repair(&parameter.name, value, is_h264) else {
+        // Siskin splits at `;` and leaves the blank behind it.
+        let Some((name, value)) = repair(parameter.name.trim(), value, is_h264) else {
             continue;
         };
         let again = |own: &&Parameter| own.name == parameter.name && own.value == parameter.value;

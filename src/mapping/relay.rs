@@ -164,8 +164,7 @@ fn distinct(candidates: Vec<Candidate>) -> Vec<Candidate> {
             .as_deref()
             .is_some_and(|id| is_nc_name(id) && !is_taken(id))
         {
-            let name = super::candidate::name(own.component, &own.foundation, &own.ip, own.port);
-            own.id = Some(name);
+            own.id = Some(super::candidate::name(&own));
         }
         all.push(own);
     }

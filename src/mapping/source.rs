@@ -16,14 +16,14 @@ pub(super) struct Lines<'a> {
 
 impl Lines<'_> {
     /// Fills in the sources. An `a=msid` goes into every source, which is where all clients look
-    /// for it; `false` when there is no source to take it.
+    /// for it; where there is none, into stanza's element, which hurts nobody.
     pub(super) fn to_jingle(
         &self,
         description: &mut Description,
         dialect: &Dialect,
         section: &str,
         report: &mut Report,
-    ) -> bool {
+    ) {
         let sources = &mut description.sources;
         for line in &self.ssrcs {
             if !sources.iter().any(|source| source.ssrc == line.id) {
@@ -72,15 +72,19 @@ impl Lines<'_> {
                 ssrcs: group.ssrcs.clone(),
             });
         }
-        if dialect.streams {
+        let unsaid = description.sources.is_empty();
+        if dialect.streams || unsaid && dialect.extension {
             description
                 .streams
                 .extend(self.msids.iter().map(|msid| Stream {
                     id: msid.stream.as_str().to_owned(),
                     track: msid.track.as_ref().map(|track| track.as_str().to_owned()),
                 }));
+        } else if unsaid {
+            for _ in &self.msids {
+                report.note(Some(section), "msid", Why::NoPlace);
+            }
         }
-        !description.sources.is_empty() || self.msids.is_empty() || dialect.streams
     }
 }
 

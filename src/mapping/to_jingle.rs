@@ -5,9 +5,10 @@ use crate::jingle::rtp::{Bandwidth, Crypto, Description, Encryption};
 use crate::jingle::{Action, Content, Jingle, Role, Sid, Transport, extra};
 use crate::sdp::{self, Attribute, Direction, Media};
 
+use super::extra::Place;
 use super::{
-    Dialect, Kind, Refusal, Report, Why, browser, direction, extra as carried, hdrext, payload,
-    source, transport,
+    Dialect, Kind, Refusal, Report, Why, browser, candidate, direction, extra as carried, hdrext,
+    payload, source, transport,
 };
 
 /// Maps a description by itself: the contents of the action that goes with the role of its owner.
@@ -164,7 +165,8 @@ fn all_sections(
             continue;
         }
         if dialect.extension {
-            carried::push(attribute, &mut session.attributes, None, report);
+            let into = &mut session.attributes;
+            carried::push(attribute, Place::Session, into, None, report);
         } else {
             report.note(None, attribute.name(), Why::NoPlace);
         }
@@ -228,6 +230,7 @@ fn inherited<'a>(session: &'a [Attribute], media: &Media) -> impl Iterator<Item 
 /// What the attributes of one section say, those of the session level included.
 #[derive(Clone, Debug, Default)]
 struct Lines<'a> {
+    rtp: bool,
     direction: Option<Direction>,
     payloads: payload::Lines<'a>,
     sources: source::Lines<'a>,
@@ -249,7 +252,10 @@ impl<'a> Lines<'a> {
         section: &str,
         report: &mut Report,
     ) -> Self {
-        let mut lines = Self::default();
+        let mut lines = Self {
+            rtp: media.is_rtp(),
+            ..Self::default()
+        };
         for attribute in &media.attributes {
             lines.add(attribute, dialect, section, report);
         }
@@ -267,7 +273,13 @@ impl<'a> Lines<'a> {
         report: &mut Report,
     ) {
         match attribute {
-            Attribute::Candidate(candidate) => self.transport.candidates.push(candidate),
+            own if !self.rtp && carried::is_of_rtp(own) => {
+                self.carry(own, dialect, section, report);
+            }
+            Attribute::Candidate(own) if candidate::is_lawful(own) => {
+                self.transport.candidates.push(own);
+            }
+            Attribute::Candidate(_) => self.carry(attribute, dialect, section, report),
             Attribute::Content(names) => {
                 self.categories
                     .extend(names.iter().map(|name| name.as_str().to_owned()));
@@ -281,9 +293,6 @@ impl<'a> Lines<'a> {
             Attribute::ExtMap(map) => self.extensions.push(map),
             Attribute::ExtMapAllowMixed => self.allow_mixed = true,
             Attribute::Feedback(feedback) => self.payloads.feedback.push(feedback),
-            Attribute::Fingerprint(own) if !transport::is_digest(&own.value) => {
-                report.note(Some(section), "fingerprint", Why::Malformed);
-            }
             Attribute::Fingerprint(own) => self.transport.fingerprints.push(own),
             Attribute::Fmtp(fmtp) => match fmtp.format.parse() {
                 Ok(id) => self.payloads.fmtps.push((id, fmtp)),
@@ -329,7 +338,8 @@ impl<'a> Lines<'a> {
         report: &mut Report,
     ) {
         if dialect.extension {
-            carried::push(attribute, &mut self.extra, Some(section), report);
+            let place = Place::of(self.rtp);
+            carried::push(attribute, place, &mut self.extra, Some(section), report);
         } else {
             report.note(Some(section), attribute.name(), Why::NoPlace);
         }
@@ -352,8 +362,24 @@ impl<'a> Lines<'a> {
         let mut extra = extra::SectionExtra::default();
         if media.is_rtp() {
             let description = self.description(media, section, owner, dialect, report);
+            if dialect.extension {
+                for (_, fmtp) in self
+                    .payloads
+                    .fmtps
+                    .iter()
+                    .filter(|(_, own)| own.has_ptime())
+                {
+                    let own = Attribute::Fmtp((*fmtp).clone());
+                    carried::push(&own, Place::Rtp, &mut self.extra, Some(section), report);
+                }
+            }
+            // Without rtpmap there is nothing to be said of a payload type.
+            if description.payloads.len() != media.formats.len() {
+                extra.formats = Some(formats(media));
+            }
             content.description = Some(crate::jingle::Description::Rtp(Box::new(description)));
-            if media.protocol.as_str() != RTP {
+            // It follows from the fingerprint, where there is one.
+            if media.protocol.as_str() != RTP || ice.fingerprints.is_empty() {
                 extra.protocol = Some(media.protocol.as_str().to_owned());
             }
         } else {
@@ -365,8 +391,16 @@ impl<'a> Lines<'a> {
                 extra.protocol = Some(media.protocol.as_str().to_owned());
                 extra.formats = Some(formats(media));
             }
-            for _ in &media.bandwidths {
-                report.note(Some(section), "bandwidth", Why::NoPlace);
+            if dialect.extension {
+                extra.bandwidths = bandwidths(media);
+            } else {
+                for _ in &media.bandwidths {
+                    report.note(Some(section), "bandwidth", Why::NoPlace);
+                }
+            }
+            // Of those that have one (XEP-0320), the fingerprint says it.
+            if let (true, Some(setup)) = (ice.fingerprints.is_empty(), self.transport.setup) {
+                self.carry(&Attribute::Setup(setup), dialect, section, report);
             }
         }
         content.transport = Some(Transport::Ice(Box::new(ice)));
@@ -390,14 +424,7 @@ impl<'a> Lines<'a> {
             feedback,
             rtcp_mux: self.rtcp_mux,
             rtcp_reduced_size: self.rtcp_rsize,
-            bandwidths: media
-                .bandwidths
-                .iter()
-                .map(|own| Bandwidth {
-                    kind: own.kind.as_str().to_owned(),
-                    value: own.value.to_string(),
-                })
-                .collect(),
+            bandwidths: bandwidths(media),
             header_extensions: self
                 .extensions
                 .iter()
@@ -412,16 +439,18 @@ impl<'a> Lines<'a> {
         } else if !self.cryptos.is_empty() {
             report.note(Some(section), "crypto", Why::Unsafe);
         }
-        if !self
-            .sources
-            .to_jingle(&mut description, dialect, section, report)
-        {
-            for msid in std::mem::take(&mut self.sources.msids) {
-                self.carry(&Attribute::Msid(msid.clone()), dialect, section, report);
-            }
-        }
+        self.sources
+            .to_jingle(&mut description, dialect, section, report);
         description
     }
+}
+
+fn bandwidths(media: &Media) -> Vec<Bandwidth> {
+    let own = media.bandwidths.iter().map(|own| Bandwidth {
+        kind: own.kind.as_str().to_owned(),
+        value: own.value.to_string(),
+    });
+    own.collect()
 }
 
 /// The keys of SRTP in the clear (RFC 4568), where there are any.

@@ -1,12 +1,15 @@
 //! Jingle to SDP: the session and its sections.
 
 use crate::jingle::grouping::Group;
-use crate::jingle::rtp::Payload;
-use crate::jingle::{Content, Description, Jingle, Role, Sid, Transport, extra, ice_udp, rtp};
+use crate::jingle::sctp::SctpMap;
+use crate::jingle::{
+    Action, Content, Description, Jingle, Role, Sid, Transport, extra, ice_udp, rtp,
+};
 use crate::sdp::{
     self, Attribute, Bandwidth, ByteString, FeedbackTarget, Line, Media, Origin, Token, Word,
 };
 
+use super::extra::Place;
 use super::to_jingle::RTP;
 use super::transport::Ready;
 use super::{
@@ -18,8 +21,11 @@ use super::{
 /// names of contents as mids. What the stanza leaves open, such as ICE credentials that are to come
 /// later, is left out; whether a browser may have the description is for [`super::Session`] to say.
 ///
+/// A content without a description that is understood, as in a transport-info, becomes a section
+/// whose m-line means nothing, as in a fragment of RFC 8840 §9.
+///
 /// # Errors
-/// When no content is understood, or one holds a value that SDP can not take.
+/// When the stanza is about something else, or holds a value that SDP can not take.
 pub fn to_sdp(
     jingle: &Jingle,
     owner: Role,
@@ -27,20 +33,26 @@ pub fn to_sdp(
     dialect: &Dialect,
 ) -> Result<(sdp::Session, Report), Refusal> {
     let mut report = Report::default();
-    // Every section may have been rejected.
+    if !is_description(jingle) {
+        return Err(Refusal::Unfit("it holds no content of the session"));
+    }
+    let contents: Vec<_> = jingle.contents.iter().collect();
+    if let Some(name) = duplicate(&contents) {
+        return Err(Refusal::DuplicateContent(name.to_owned()));
+    }
     let sections = jingle
         .extra
         .as_ref()
         .map_or(&[][..], |extra| &extra.sections);
-    let contents = match usable(jingle, &mut report) {
-        Err(_) if jingle.contents.is_empty() && !sections.is_empty() => Vec::new(),
-        contents => contents?,
-    };
     let mids = mids(&contents);
     let parts = parts(&contents, &mids, &jingle.groups, &mut report)?;
     let mut media = Vec::with_capacity(parts.len());
     for part in &parts {
-        media.push(part.media(owner, kind, dialect, &mut report)?);
+        let mut own = part.media(owner, kind, dialect, &mut report)?;
+        if own.formats.is_empty() {
+            own.formats.push(Token::literal("0"));
+        }
+        media.push(own);
     }
     insert_rejected(sections, &mut media, &mut report);
     let mut session = empty(&jingle.sid, 1);
@@ -50,6 +62,30 @@ pub fn to_sdp(
         .extend(session_level(jingle.extra.as_ref(), &mut report));
     session.media = media;
     Ok((session, report))
+}
+
+/// Whether the stanza describes something. One that describes nothing at all says so.
+fn is_description(jingle: &Jingle) -> bool {
+    let whole = matches!(
+        jingle.action,
+        Action::ContentAccept
+            | Action::ContentAdd
+            | Action::SessionAccept
+            | Action::SessionInitiate
+    );
+    whole || !jingle.contents.is_empty()
+}
+
+/// The name of two contents by one creator.
+fn duplicate<'a>(contents: &[&'a Content]) -> Option<&'a str> {
+    contents.iter().enumerate().find_map(|(index, content)| {
+        let same = |own: &&Content| own.creator == content.creator && own.name == content.name;
+        contents
+            .iter()
+            .take(index)
+            .any(same)
+            .then_some(content.name.as_str())
+    })
 }
 
 /// A content on its way to become a section.
@@ -74,17 +110,17 @@ pub(super) fn usable<'a>(
     if !jingle.contents.iter().any(Content::is_session) {
         return Err(Refusal::Unfit("it holds no content of the session"));
     }
-    let mut refusal = Refusal::UnsupportedApplications;
-    let mut contents: Vec<&Content> = Vec::with_capacity(jingle.contents.len());
-    for content in jingle
+    let session: Vec<_> = jingle
         .contents
         .iter()
-        .filter(|content| content.is_session())
-    {
-        let same = |own: &&&Content| own.creator == content.creator && own.name == content.name;
-        if contents.iter().any(|own| same(&own)) {
-            return Err(Refusal::DuplicateContent(content.name.clone()));
-        }
+        .filter(|own| own.is_session())
+        .collect();
+    if let Some(name) = duplicate(&session) {
+        return Err(Refusal::DuplicateContent(name.to_owned()));
+    }
+    let mut refusal = Refusal::UnsupportedApplications;
+    let mut contents: Vec<&Content> = Vec::with_capacity(jingle.contents.len());
+    for content in session {
         if matches!(content.transport, Some(Transport::Unknown(_))) {
             refusal = Refusal::UnsupportedTransports;
             report.note(Some(&content.name), "transport", Why::NoPlace);
@@ -139,11 +175,28 @@ pub(super) fn mids(contents: &[&Content]) -> Vec<Option<Token>> {
     mids.into_iter().map(Some).collect()
 }
 
+/// [`parts`] that a browser can have.
+///
+/// # Errors
+/// As for [`parts`], and when credentials are not what ICE begins with.
+pub(super) fn lawful_parts<'a>(
+    contents: &[&'a Content],
+    mids: &[Option<Token>],
+    groups: &[Group],
+    report: &mut Report,
+) -> Result<Vec<Part<'a>>, Refusal> {
+    let mut parts = parts(contents, mids, groups, report)?;
+    for part in &mut parts {
+        part.ready.check(&part.content.name, report)?;
+    }
+    Ok(parts)
+}
+
 /// Reads the transports and completes those that are bundled.
 ///
 /// # Errors
-/// When credentials are malformed, or a fingerprint is for others' eyes only.
-pub(super) fn parts<'a>(
+/// When credentials can not be written, or a fingerprint is for others' eyes only.
+fn parts<'a>(
     contents: &[&'a Content],
     mids: &[Option<Token>],
     groups: &[Group],
@@ -185,11 +238,38 @@ pub(super) fn parts<'a>(
 }
 
 impl Part<'_> {
-    /// The section.
+    /// The section as a browser can have it.
     ///
     /// # Errors
     /// When it holds a value that SDP can not take, or no payload type.
-    pub(super) fn media(
+    pub(super) fn for_browser(
+        &self,
+        owner: Role,
+        kind: Kind,
+        dialect: &Dialect,
+        report: &mut Report,
+    ) -> Result<Media, Refusal> {
+        let section = self.content.name.as_str();
+        let mut media = self.media(owner, kind, dialect, report)?;
+        let described = |own: &Token| {
+            let payloads = self.content.rtp().map_or(&[][..], |rtp| &rtp.payloads);
+            payloads.iter().any(|payload| own.parse() == Ok(payload.id))
+        };
+        if media.is_rtp() {
+            media.formats.retain(described);
+            payload::drop_orphans(&mut media, section, report);
+        }
+        if media.formats.is_empty() {
+            return Err(Refusal::NoCommonCodec(section.to_owned()));
+        }
+        Ok(media)
+    }
+
+    /// The section.
+    ///
+    /// # Errors
+    /// When it holds a value that SDP can not take.
+    fn media(
         &self,
         owner: Role,
         kind: Kind,
@@ -202,10 +282,18 @@ impl Part<'_> {
             Some(description) if !is_data(self.content) => {
                 self.rtp(description, owner, dialect, report, &mut own)?
             }
-            _ => self.data(extra, &mut own)?,
+            _ if self.is_of_data() => self.data(extra, &mut own)?,
+            _ => fragment(),
         };
         if let Some(extra) = extra {
-            own.extend(self.extra(extra, report));
+            let taken = self.extra(extra, media.is_rtp(), report);
+            if media.is_rtp() {
+                self.add(taken, &mut own, report);
+            } else {
+                own.extend(taken);
+                let section = &self.content.name;
+                media.bandwidths = bandwidths(&extra.bandwidths, section, report);
+            }
         }
         if own.contains(&Attribute::BundleOnly) && self.tag.is_some() {
             media.port = 0;
@@ -254,8 +342,10 @@ impl Part<'_> {
         let value = |what| Refusal::Value(section.to_owned(), what);
         let kind = Token::new(&description.media).map_err(|_| value("media"))?;
         let protocol = self.protocol(description)?;
+        let extensions = &description.header_extensions;
+        let sender = dialect.read_extensions_as(owner);
+        hdrext::to_sdp(extensions, sender, section, report, out);
         let owner = dialect.read_as(owner);
-        hdrext::to_sdp(&description.header_extensions, owner, section, report, out);
         if description.extmap_allow_mixed {
             out.push(Attribute::ExtMapAllowMixed);
         }
@@ -270,10 +360,7 @@ impl Part<'_> {
         if description.rtcp_reduced_size {
             out.push(Attribute::RtcpRsize);
         }
-        let formats = payloads(description, section, report, out);
-        if formats.is_empty() {
-            return Err(Refusal::NoCommonCodec(section.to_owned()));
-        }
+        let formats = self.formats(payloads(description, section, report, out));
         let categories: Vec<_> = description
             .categories
             .iter()
@@ -284,18 +371,30 @@ impl Part<'_> {
         }
         source::to_sdp(description, section, report, out);
         let mut media = Media::new(kind, PORT, protocol, formats);
-        for own in &description.bandwidths {
-            match (Token::new(&own.kind), own.value.trim().parse()) {
-                (Ok(kind), Ok(value)) => media.bandwidths.push(Bandwidth { kind, value }),
-                _ => report.note(Some(section), "bandwidth", Why::Malformed),
-            }
-        }
+        media.bandwidths = bandwidths(&description.bandwidths, section, report);
         if self.ready.fingerprints.is_empty() {
             out.extend(cryptos(description, section, report));
         } else if description.encryption.is_some() {
             report.note(Some(section), "encryption", Why::Unsafe);
         }
         Ok(media)
+    }
+
+    /// The formats of the m-line, with those of which Jingle says nothing since SDP does not either.
+    fn formats(&self, described: Vec<Token>) -> Vec<Token> {
+        let extra = self.content.extra.as_ref();
+        let all: Option<Vec<_>> = extra
+            .and_then(|extra| extra.formats.as_deref())
+            .filter(|formats| formats.len() <= carried::LONGEST)
+            .and_then(|formats| {
+                let words = formats.split_ascii_whitespace().map(Token::new);
+                words.collect::<Result<_, _>>().ok()
+            });
+        all.filter(|all| {
+            let known: Vec<_> = all.iter().filter(|own| described.contains(own)).collect();
+            known.iter().copied().eq(&described)
+        })
+        .unwrap_or(described)
     }
 
     fn protocol(&self, description: &rtp::Description) -> Result<Word, Refusal> {
@@ -328,13 +427,25 @@ impl Part<'_> {
         ))
     }
 
+    /// Whether it is about data channels, or says so little that it can be about nothing else:
+    /// sdp-jingle-json has no word for them.
+    fn is_of_data(&self) -> bool {
+        is_data(self.content)
+            || self.sctp().is_some()
+            || self.content.description.is_none() && !self.ready.fingerprints.is_empty()
+    }
+
+    fn sctp(&self) -> Option<&SctpMap> {
+        self.content.ice()?.sctp.as_ref()
+    }
+
     fn data(
         &self,
         extra: Option<&extra::SectionExtra>,
         out: &mut Vec<Attribute>,
     ) -> Result<Media, Refusal> {
         let value = |what| Refusal::Value(self.content.name.clone(), what);
-        let sctp = self.content.ice().and_then(|ice| ice.sctp.as_ref());
+        let sctp = self.sctp();
         if let (None, Some(extra)) = (sctp, extra)
             && let (Some(kind), Some(protocol), Some(formats)) =
                 (&extra.media, &extra.protocol, &extra.formats)
@@ -350,21 +461,59 @@ impl Part<'_> {
         ))
     }
 
+    /// Adds them to those of RTP. A carried `a=fmtp` is one whose `ptime` Jingle would take for the
+    /// section's.
+    fn add(&self, taken: Vec<Attribute>, out: &mut Vec<Attribute>, report: &mut Report) {
+        for attribute in taken {
+            let Attribute::Fmtp(whole) = &attribute else {
+                out.push(attribute);
+                continue;
+            };
+            let rest = || whole.parts().filter(|part| !part.starts_with("ptime="));
+            let same = |own: &&mut Attribute| match own {
+                Attribute::Fmtp(own) => own.format == whole.format && own.parts().eq(rest()),
+                _ => false,
+            };
+            match out.iter_mut().find(same) {
+                Some(own) => *own = attribute,
+                None => report.note(Some(&self.content.name), "fmtp", Why::Unsafe),
+            }
+        }
+    }
+
     /// The attributes out of our own element, those left out that are there already.
-    fn extra(&self, extra: &extra::SectionExtra, report: &mut Report) -> Vec<Attribute> {
-        let mut taken = carried::take(&extra.attributes, Some(&self.content.name), report);
-        if self
-            .content
-            .rtp()
-            .is_some_and(|rtp| !source::msids(rtp).is_empty())
-        {
-            taken.retain(|attribute| !matches!(attribute, Attribute::Msid(_)));
-        }
-        if self.tag.is_none() {
-            taken.retain(|attribute| *attribute != Attribute::BundleOnly);
-        }
+    fn extra(&self, extra: &extra::SectionExtra, rtp: bool, report: &mut Report) -> Vec<Attribute> {
+        let section = Some(self.content.name.as_str());
+        let mut taken = carried::take(&extra.attributes, Place::of(rtp), section, report);
+        taken.retain(|attribute| match attribute {
+            Attribute::BundleOnly => self.tag.is_some(),
+            Attribute::Setup(_) => self.ready.fingerprints.is_empty(),
+            _ => true,
+        });
         taken
     }
+}
+
+fn bandwidths(said: &[rtp::Bandwidth], section: &str, report: &mut Report) -> Vec<Bandwidth> {
+    let mut bandwidths = Vec::with_capacity(said.len());
+    for own in said {
+        match (Token::new(&own.kind), own.value.trim().parse()) {
+            (Ok(kind), Ok(value)) => bandwidths.push(Bandwidth { kind, value }),
+            _ => report.note(Some(section), "bandwidth", Why::Malformed),
+        }
+    }
+    bandwidths
+}
+
+/// The m-line of a section of which only the transport is known (RFC 8840 §9.2).
+fn fragment() -> Media {
+    let formats = vec![Token::literal("0")];
+    Media::new(
+        Token::literal("audio"),
+        PORT,
+        Word::literal("RTP/AVP"),
+        formats,
+    )
 }
 
 /// A description without sections.
@@ -415,7 +564,12 @@ pub(super) fn session_level(
     extra: Option<&extra::SessionExtra>,
     report: &mut Report,
 ) -> Vec<Attribute> {
-    let mut taken = carried::take(extra.map_or(&[], |own| &own.attributes), None, report);
+    let mut taken = carried::take(
+        extra.map_or(&[], |own| &own.attributes),
+        Place::Session,
+        None,
+        report,
+    );
     taken.push(Attribute::Other {
         name: Token::literal("msid-semantic"),
         value: Some(ByteString::literal(" WMS *")),
@@ -477,14 +631,6 @@ fn payloads(
             report.note(Some(section), "payload-type", Why::Duplicate);
             continue;
         }
-        if !is_whole(own, &description.payloads) {
-            report.note(
-                Some(section),
-                "payload-type without its primary",
-                Why::Unlisted,
-            );
-            continue;
-        }
         if payload::payload_to_sdp(own, &description.media, &mut ptime, out).is_none() {
             report.note(Some(section), "payload-type", Why::Malformed);
             continue;
@@ -506,24 +652,6 @@ fn payloads(
     out.extend(time(ptime, &description.ptime).map(Attribute::Ptime));
     out.extend(time(max_ptime, &description.max_ptime).map(Attribute::MaxPtime));
     ids.into_iter().map(Token::from).collect()
-}
-
-/// Whether what a payload type repairs is there too.
-fn is_whole(own: &Payload, all: &[Payload]) -> bool {
-    let listed = |id: &str| {
-        id.trim()
-            .parse()
-            .is_ok_and(|id: u8| all.iter().any(|p| p.id == id))
-    };
-    match own.name.as_deref() {
-        Some(name) if name.eq_ignore_ascii_case("rtx") => own
-            .parameters
-            .iter()
-            .find(|parameter| parameter.name == "apt")
-            .and_then(|parameter| parameter.value.as_deref())
-            .is_none_or(listed),
-        _ => true,
-    }
 }
 
 fn cryptos(description: &rtp::Description, section: &str, report: &mut Report) -> Vec<Attribute> {

@@ -66,7 +66,7 @@ impl<'a> Lines<'a> {
                 continue;
             }
             match candidate::to_jingle(own, self.ufrag.map(|own| own.as_str()), dialect) {
-                // RFC 8445 §5.1.3: one that is there already adds nothing.
+                // One that is there already adds nothing.
                 Ok(own) if transport.candidates.iter().any(|other| other.id == own.id) => {}
                 Ok(own) => transport.candidates.push(own),
                 Err(why) => report.note(Some(section), "candidate", why),
@@ -151,10 +151,11 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// Checks what the peer says; it may be incomplete.
+    /// Reads what the peer says; it may be incomplete, and is to be [checked](Self::check) before a
+    /// browser has it.
     ///
     /// # Errors
-    /// When credentials are malformed, or the only fingerprint is for others' eyes.
+    /// When credentials can not be written, or the only fingerprint is for others' eyes.
     pub(super) fn read(
         transport: &Transport,
         section: &str,
@@ -189,6 +190,40 @@ impl Ready {
             return Err(Refusal::OmemoOnly(section.to_owned()));
         }
         Ok(ready)
+    }
+
+    /// Reads what the peer says, for a browser.
+    ///
+    /// # Errors
+    /// As for [`Self::read`] and [`Self::check`].
+    pub(super) fn lawful(
+        transport: &Transport,
+        section: &str,
+        report: &mut Report,
+    ) -> Result<Self, Refusal> {
+        let mut ready = Self::read(transport, section, report)?;
+        ready.check(section, report)?;
+        Ok(ready)
+    }
+
+    /// Leaves out fingerprints that are none.
+    ///
+    /// # Errors
+    /// When credentials are not what ICE begins with.
+    pub(super) fn check(&mut self, section: &str, report: &mut Report) -> Result<(), Refusal> {
+        self.fingerprints.retain(|own| {
+            let digest = is_digest(&own.value);
+            if !digest {
+                report.note(Some(section), "fingerprint", Why::Malformed);
+            }
+            digest
+        });
+        let ufrag = self.ufrag.as_ref().is_none_or(IceUfrag::is_lawful);
+        if ufrag && self.pwd.as_ref().is_none_or(IcePwd::is_lawful) {
+            Ok(())
+        } else {
+            Err(Refusal::Credentials(section.to_owned()))
+        }
     }
 
     /// What a section for a browser says.
@@ -267,11 +302,7 @@ pub(super) fn bare(ufrag: &IceUfrag, pwd: &IcePwd, flavour: Flavour) -> Transpor
     }
 }
 
-/// Checks that the value is what RFC 8122 §5 says: pairs of hex digits with colons.
 fn fingerprint(own: &dtls::Fingerprint) -> Option<Fingerprint> {
-    if !is_digest(&own.value) {
-        return None;
-    }
     Some(Fingerprint {
         hash: Token::new(&own.hash).ok()?,
         value: Word::new(&own.value).ok()?,

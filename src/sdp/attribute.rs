@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 
 use super::Candidate;
-use super::parse::Fault;
+use super::parse::{Fault, KNOWN};
 use super::text::{ByteString, IcePwd, IceUfrag, Token, Word};
 use super::value::{
     Crypto, Direction, ExtMap, Feedback, Fingerprint, Fmtp, Group, Msid, Rid, RtpMap, SctpMap,
@@ -94,7 +94,7 @@ impl Attribute {
     pub fn parse(text: &str) -> Result<Self, Fault> {
         match text.split_once(':') {
             Some((name, value)) => Self::parse_value(name, value),
-            None => Self::parse_flag(text),
+            None => Self::parse_flag(text.trim_end()),
         }
     }
 
@@ -134,6 +134,11 @@ impl Attribute {
             Self::Ssrc(_) => "ssrc",
             Self::SsrcGroup(_) => "ssrc-group",
         }
+    }
+
+    /// Whether this is one of the attributes that have a grammar, and breaks it.
+    pub fn is_malformed(&self) -> bool {
+        matches!(self, Self::Other { name, value: Some(_) } if KNOWN.contains(&name.as_str()))
     }
 
     /// What stands behind the colon, if anything does.

@@ -43,7 +43,7 @@ pub enum Fault {
     /// A known line that breaks its own grammar.
     #[error("malformed {0}= line")]
     Line(char),
-    /// The description does not begin with `v=0`.
+    /// There is no `v=0`, with which a description begins.
     #[error("a session description begins with v=0")]
     Version,
     /// More bytes than [`Limits::bytes`].
@@ -61,7 +61,8 @@ impl Session {
     /// Reads a description. Line ends may be CRLF, LF or CR; `o=`, `s=` and `t=` may be missing.
     ///
     /// # Errors
-    /// With the number of the first line that can not be read.
+    /// With the number of the first line that can not be read. What a call can do without is no
+    /// error: it stays what it is, as [`Attribute::Other`].
     pub fn parse(text: &str, limits: &Limits) -> Result<Self, Error> {
         if text.len() > limits.bytes {
             return Err(Error {
@@ -83,18 +84,18 @@ impl Session {
             if line.trim().is_empty() {
                 continue;
             }
+            // Text that went through a program's source may be indented.
+            let line = line.trim_start();
+            if !versioned {
+                // What stands before it, such as notes in a log, is no part of the description.
+                versioned = line.strip_prefix("v=").is_some_and(|own| own.trim() == "0");
+                continue;
+            }
             let mut characters = line.chars();
             let (Some(kind), Some('=')) = (characters.next(), characters.next()) else {
                 return Err(error(Fault::Form));
             };
             let value = characters.as_str();
-            if !versioned {
-                if kind != 'v' || value.trim() != "0" {
-                    return Err(error(Fault::Version));
-                }
-                versioned = true;
-                continue;
-            }
             if kind == 'm' {
                 if session.media.len() >= limits.media {
                     return Err(error(Fault::TooManySections(limits.media)));
@@ -153,7 +154,7 @@ impl Session {
             'b' => self.bandwidths.push(Bandwidth::parse(value)?),
             't' | 'r' | 'z' => self.timing.push(line()?),
             'k' => {}
-            'a' => self.attributes.push(Attribute::parse(value)?),
+            'a' => self.attributes.push(attribute(value)?),
             _ => return Err(Fault::Form),
         }
         Ok(())
@@ -191,7 +192,7 @@ impl Media {
             'c' => self.connections.push(byte_string(value)?),
             'b' => self.bandwidths.push(Bandwidth::parse(value)?),
             'k' => {}
-            'a' => self.attributes.push(Attribute::parse(value)?),
+            'a' => self.attributes.push(attribute(value)?),
             _ => return Err(Fault::Form),
         }
         Ok(())
@@ -253,12 +254,40 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
         .flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
 }
 
+/// An attribute that breaks its grammar is kept as it is, like one that is unknown; but not where
+/// a description without it would mean something else.
+fn attribute(text: &str) -> Result<Attribute, Fault> {
+    match (Attribute::parse(text), text.split_once(':')) {
+        (Err(fault @ Fault::Attribute(known)), Some((_, value))) if !VITAL.contains(&known) => {
+            Ok(Attribute::Other {
+                name: Token::literal(known),
+                value: Some(ByteString::new(value).map_err(|_| fault)?),
+            })
+        }
+        (parsed, _) => parsed,
+    }
+}
+
 fn byte_string(value: &str) -> Result<ByteString, Fault> {
     ByteString::new(value).map_err(|_| Fault::Characters)
 }
 
+/// Attributes that a call fails without, or that change what others mean.
+const VITAL: [&str; 10] = [
+    "crypto",
+    "fingerprint",
+    "group",
+    "ice-pwd",
+    "ice-ufrag",
+    "mid",
+    "rtpmap",
+    "sctp-port",
+    "sctpmap",
+    "setup",
+];
+
 /// Names of the attributes that have a grammar here.
-const KNOWN: &[&str] = &[
+pub(super) const KNOWN: &[&str] = &[
     "candidate",
     "content",
     "crypto",

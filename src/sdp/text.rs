@@ -79,13 +79,28 @@ checked_text!(
     ByteString, "line of text", is_byte_string
 );
 checked_text!(
-    /// `ufrag` of RFC 8839 §5.4: 4 to 256 ice-chars.
-    IceUfrag, "ufrag of 4 to 256 ice-chars", is_ufrag
+    /// `ufrag` of RFC 8839 §5.4, or what stands in its place: see [`Self::is_lawful`].
+    IceUfrag, "ufrag of at most 256 visible characters", is_credential
 );
 checked_text!(
-    /// `password` of RFC 8839 §5.4: 22 to 256 ice-chars. `Debug` does not show it.
-    IcePwd, "pwd of 22 to 256 ice-chars", is_pwd
+    /// `password` of RFC 8839 §5.4, or what stands in its place: see [`Self::is_lawful`]. `Debug`
+    /// does not show it.
+    IcePwd, "pwd of at most 256 visible characters", is_credential
 );
+
+impl IceUfrag {
+    /// Whether it has the 4 to 256 ice-chars of RFC 8839 §5.4, without which ICE does not begin.
+    pub fn is_lawful(&self) -> bool {
+        self.len() >= 4 && self.bytes().all(is_ice_char)
+    }
+}
+
+impl IcePwd {
+    /// Whether it has the 22 to 256 ice-chars of RFC 8839 §5.4, without which ICE does not begin.
+    pub fn is_lawful(&self) -> bool {
+        self.len() >= 22 && self.bytes().all(is_ice_char)
+    }
+}
 
 plain_debug!(Token, Word, ByteString, IceUfrag);
 
@@ -137,12 +152,8 @@ fn is_byte_string(text: &str) -> bool {
     !text.bytes().any(|byte| matches!(byte, 0 | b'\n' | b'\r'))
 }
 
-fn is_ufrag(text: &str) -> bool {
-    (4..=256).contains(&text.len()) && text.bytes().all(is_ice_char)
-}
-
-fn is_pwd(text: &str) -> bool {
-    (22..=256).contains(&text.len()) && text.bytes().all(is_ice_char)
+fn is_credential(text: &str) -> bool {
+    (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn is_ice_char(byte: u8) -> bool {
@@ -173,10 +184,11 @@ mod tests {
 
     #[test]
     fn ice_lengths_are_those_of_rfc_8839() {
-        assert!(IceUfrag::new("abc").is_err());
-        assert!(IceUfrag::new("abc+").is_ok());
-        assert!(IcePwd::new(&"a".repeat(21)).is_err());
-        assert!(IcePwd::new(&"a".repeat(256)).is_ok());
+        assert!(!IceUfrag::new("abc").unwrap().is_lawful());
+        assert!(!IceUfrag::new("abc-").unwrap().is_lawful());
+        assert!(IceUfrag::new("abc+").unwrap().is_lawful());
+        assert!(!IcePwd::new(&"a".repeat(21)).unwrap().is_lawful());
+        assert!(IcePwd::new(&"a".repeat(256)).unwrap().is_lawful());
         assert!(IcePwd::new(&"a".repeat(257)).is_err());
     }
 

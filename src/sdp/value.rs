@@ -331,16 +331,19 @@ impl Display for Msid {
 impl Rid {
     pub(super) fn parse(value: &str) -> Result<Self, Fault> {
         const BAD: Fault = Fault::Attribute("rid");
-        let mut words = value.splitn(3, ' ');
+        let (id, rest) = two("rid", value)?;
+        let (direction, restrictions) = match rest.trim_end().split_once(' ') {
+            Some((direction, more)) => (direction, Some(more.trim_start())),
+            None => (rest.trim_end(), None),
+        };
         Ok(Self {
-            id: token("rid", words.next().unwrap_or_default())?,
-            direction: match words.next() {
-                Some("send") => RidDirection::Send,
-                Some("recv") => RidDirection::Recv,
+            id: token("rid", id)?,
+            direction: match direction {
+                "send" => RidDirection::Send,
+                "recv" => RidDirection::Recv,
                 _ => return Err(BAD),
             },
-            restrictions: words
-                .next()
+            restrictions: restrictions
                 .map(ByteString::new)
                 .transpose()
                 .map_err(|_| BAD)?,
@@ -395,6 +398,19 @@ impl Display for RtpMap {
         self.parameters
             .iter()
             .try_for_each(|parameters| write!(f, "/{parameters}"))
+    }
+}
+
+impl Fmtp {
+    /// The parameters, those of the form `a=1;b=2`.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        let parts = self.parameters.split(';').map(str::trim);
+        parts.filter(|part| !part.is_empty())
+    }
+
+    /// Whether one of them is called as `a=ptime` is, which some mean by it.
+    pub fn has_ptime(&self) -> bool {
+        self.parts().any(|part| part.starts_with("ptime="))
     }
 }
 

@@ -19,3 +19,4 @@ mod recording;
 mod renegotiation;
 #[path = "../schema/mod.rs"]
 mod schema;
+mod unrecorded;

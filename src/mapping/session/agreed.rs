@@ -8,7 +8,7 @@ use crate::sdp::{self, Attribute, Direction, IcePwd, IceUfrag, Media, Setup, Tok
 
 use super::{BUNDLE, Name, Section, Session};
 use crate::mapping::to_jingle::{SHORT, tags};
-use crate::mapping::to_sdp::parts;
+use crate::mapping::to_sdp::lawful_parts;
 use crate::mapping::transport::Ready;
 use crate::mapping::{Dialect, Kind, Refusal, Report, answer, direction};
 
@@ -106,7 +106,7 @@ impl Session {
         report: &mut Report,
     ) -> Result<Option<Media>, Refusal> {
         let contents = [content];
-        let mut parts = parts(&contents, &[mid], &[], report)?;
+        let mut parts = lawful_parts(&contents, &[mid], &[], report)?;
         let Some(part) = parts.first_mut() else {
             return Ok(None);
         };
@@ -118,7 +118,7 @@ impl Session {
         if !part.ready.is_complete() {
             return Ok(None);
         }
-        let media = part.media(self.role.other(), kind, self.dialect, report)?;
+        let media = part.for_browser(self.role.other(), kind, self.dialect, report)?;
         Ok(Some(media))
     }
 

@@ -5,7 +5,7 @@ use crate::sdp::{self, Attribute, Media, Token};
 
 use super::{BUNDLE, BundlePolicy, Session};
 use crate::mapping::to_jingle::Name;
-use crate::mapping::to_sdp::{Part, empty, groups, parts, session_level};
+use crate::mapping::to_sdp::{Part, empty, groups, lawful_parts, session_level};
 use crate::mapping::{Kind, Refusal, Report, answer};
 
 impl Session {
@@ -15,7 +15,7 @@ impl Session {
         let remote = self.remote.as_ref()?;
         let contents: Vec<_> = remote.contents.iter().collect();
         let mids = vec![None; contents.len()];
-        let parts = match parts(&contents, &mids, &remote.groups, &mut Report::default()) {
+        let parts = match lawful_parts(&contents, &mids, &remote.groups, &mut Report::default()) {
             Ok(parts) => parts,
             Err(refusal) => return Some(refusal),
         };
@@ -62,13 +62,13 @@ impl Session {
             .iter()
             .map(|section| section.mid.clone())
             .collect();
-        let parts = parts(&contents, &mids, &remote.groups, report)?;
+        let parts = lawful_parts(&contents, &mids, &remote.groups, report)?;
         let mut session = empty(&self.sid, 1);
         for part in &parts {
             let owner = self.role.other();
             session
                 .media
-                .push(part.media(owner, Kind::Offer, self.dialect, report)?);
+                .push(part.for_browser(owner, Kind::Offer, self.dialect, report)?);
         }
         session.attributes = groups(&remote.groups, &parts, report);
         session
@@ -90,7 +90,7 @@ impl Session {
                     .and_then(|section| section.mid.clone())
             })
             .collect();
-        let parts = parts(&contents, &mids, &remote.groups, report)?;
+        let parts = lawful_parts(&contents, &mids, &remote.groups, report)?;
         let offered_groups = offer
             .groups()
             .any(|group| group.semantics.as_str() == BUNDLE);
@@ -131,7 +131,7 @@ impl Session {
         offered: &Media,
         report: &mut Report,
     ) -> Result<Media, Refusal> {
-        let mut media = part.media(self.role.other(), Kind::Answer, self.dialect, report)?;
+        let mut media = part.for_browser(self.role.other(), Kind::Answer, self.dialect, report)?;
         let name = &part.content.name;
         answer::fit(&mut media, offered, part.tag.is_some(), name, report)?;
         Ok(media)

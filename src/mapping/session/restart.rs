@@ -28,7 +28,7 @@ impl Session {
                 continue;
             };
             let Some(ice) = content.ice() else { continue };
-            let ready = Ready::read(ice, &content.name, &mut report)?;
+            let ready = Ready::lawful(ice, &content.name, &mut report)?;
             self.complete_added(index, content);
             let own = ready.ufrag.as_ref().map(|own| own.as_str().to_owned());
             let current = self.current_ufrag(index);

@@ -87,7 +87,7 @@ impl Session {
                 );
                 continue;
             }
-            transport::Ready::read(ice, &content.name, &mut report)?;
+            transport::Ready::lawful(ice, &content.name, &mut report)?;
             let current = self.remote_ufrag(index, &content.name);
             if let (Some(current), Some(own)) = (&current, &ice.ufrag)
                 && current != own

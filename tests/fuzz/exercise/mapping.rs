@@ -17,6 +17,8 @@ pub fn sdp(data: &[u8]) -> Vec<String> {
     };
     assert_same_sdp(&session);
     let mut sent = Vec::new();
+    // Of what a browser may not say, nothing is sent.
+    let lawful = browser::offer(&text, &Limits::default()).is_ok();
     for (owner, kind) in SIDES {
         for dialect in Dialect::ALL {
             let sid = Sid::new("a").unwrap();
@@ -29,7 +31,7 @@ pub fn sdp(data: &[u8]) -> Vec<String> {
             if let Ok((back, _)) = mapping::to_sdp(&read, owner, kind, dialect) {
                 assert_same_sdp(&back);
             }
-            if !own.contents.is_empty() {
+            if lawful && !own.contents.is_empty() {
                 sent.push(xml);
             }
         }
