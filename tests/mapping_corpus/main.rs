@@ -19,4 +19,5 @@ mod recording;
 mod renegotiation;
 #[path = "../schema/mod.rs"]
 mod schema;
+mod snapshots;
 mod unrecorded;
