@@ -23,8 +23,8 @@ enum Step {
 }
 
 proptest! {
-    // A fixed seed: one kind of crossing is known to leave the sides apart. A turns a section round
-    // and adds another in one offer, and B, having answered, offers at once.
+    // A fixed seed: of some ten thousand others one lets a browser add and roll back so often that
+    // the limit of requests that may wait is reached.
     #![proptest_config(ProptestConfig { cases: 256, max_shrink_iters: 300, rng_seed: proptest::test_runner::RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
     #[test]
