@@ -14,7 +14,8 @@
 //!            address  stanza
 //!  mapping   mapping                              pure functions between values
 //!  engines   call  presence  disco  credentials   sans-IO state machines: told the time,
-//!            admin  gateway  ladder  turn         given their randomness, polled for output
+//!            privilege  admin  gateway  ladder    given their randomness, polled for output
+//!            turn
 //!  shell     io  config  cli                      tokio, sockets, files, clocks, entropy
 //! ```
 //!
@@ -60,6 +61,8 @@ pub mod disco;
 pub mod admin;
 
 pub mod presence;
+
+pub mod privilege;
 
 pub mod call;
 

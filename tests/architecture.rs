@@ -45,6 +45,10 @@ const TABLE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
+    (
+        "privilege",
+        &["xml", "stanza", "credentials", "disco", "presence"],
+    ),
     ("ladder", &["xml", "address", "call"]),
     ("turn", &["stun", "credentials", "telemetry"]),
     (
@@ -60,6 +64,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "mapping",
             "credentials",
             "presence",
+            "privilege",
             "disco",
             "admin",
             "call",
@@ -109,6 +114,7 @@ const ANYTHING: &[&str] = &[
     "mapping",
     "credentials",
     "presence",
+    "privilege",
     "disco",
     "call",
     "ladder",

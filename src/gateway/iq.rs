@@ -6,13 +6,14 @@ use std::time::Instant;
 use jid::{BareJid, FullJid, Jid};
 
 use super::outbox::Purpose;
-use super::{Gateway, Inbound, delegation};
+use super::{Gateway, Inbound};
 use crate::address::Named;
 use crate::admin;
 use crate::call::{self, Between, Directory, Failure};
 use crate::credentials::{extdisco, username};
 use crate::disco::{self, Caps, Profile};
 use crate::jingle;
+use crate::privilege;
 use crate::stanza::{self, ErrorKind, StanzaError};
 use crate::web::{self, Device, Session};
 use crate::xml::{Element, Writer};
@@ -132,10 +133,10 @@ impl Gateway {
                 let ice = !self.config.ice.is_empty();
                 match payload
                     .attr("node")
-                    .filter(|node| delegation::is_disco_node(node))
+                    .filter(|node| privilege::is_disco_node(node))
                 {
                     Some(node) => Answer::With(result_with(inbound, &|writer| {
-                        delegation::write_features(node, ice, writer);
+                        privilege::write_features(node, ice, writer);
                     })),
                     None => info_answer(inbound, payload, &self.profiles.service),
                 }
@@ -211,7 +212,7 @@ impl Gateway {
 
     /// XEP-0215, asked of a server which delegated the question to us (XEP-0355).
     fn delegated(&self, now: Instant, inbound: &Inbound<'_>, payload: Element<'_>) -> Answer {
-        let Some(request) = delegation::Request::read(&inbound.from, payload) else {
+        let Some(request) = privilege::Request::read(&inbound.from, payload) else {
             return Answer::Error(StanzaError::bad_request(
                 "no request that can be delegated here",
             ));

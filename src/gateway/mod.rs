@@ -11,7 +11,6 @@ mod clients;
 mod commands;
 mod config;
 mod counters;
-mod delegation;
 mod doubt;
 mod echo;
 mod iq;

@@ -8,18 +8,22 @@ use crate::stanza::StanzaError;
 use crate::xml::{Element, NS_CLIENT, Writer};
 
 /// A request of one of a server's own people.
-pub(super) struct Request<'a> {
+#[derive(Debug)]
+pub struct Request<'a> {
     ns: &'static str,
-    pub(super) from: Jid,
+    /// Who asked.
+    pub from: Jid,
     to: &'a str,
     id: &'a str,
-    pub(super) payload: Element<'a>,
+    /// What for.
+    pub payload: Element<'a>,
 }
 
 impl<'a> Request<'a> {
     /// Reads `<delegation/>` (§4.3). A server speaks only for its own people: `None` where the
     /// forwarded request is of somebody else.
-    pub(super) fn read(server: &'a Jid, delegation: Element<'a>) -> Option<Self> {
+    #[must_use]
+    pub fn read(server: &'a Jid, delegation: Element<'a>) -> Option<Self> {
         let ns = NS.into_iter().find(|ns| *ns == delegation.ns())?;
         let iq = delegation
             .child("forwarded", NS_FORWARD)?
@@ -38,7 +42,7 @@ impl<'a> Request<'a> {
     }
 
     /// Writes the reply: the payload that `answer` writes, or an error.
-    pub(super) fn write_reply(
+    pub fn write_reply(
         &self,
         answer: Result<impl FnOnce(&mut Writer), StanzaError>,
         writer: &mut Writer,
@@ -61,7 +65,8 @@ impl<'a> Request<'a> {
 }
 
 /// Whether disco#info at `node` asks which features the server may call its own (§7.2).
-pub(super) fn is_disco_node(node: &str) -> bool {
+#[must_use]
+pub fn is_disco_node(node: &str) -> bool {
     NS.iter().any(|ns| {
         node.strip_prefix(ns)
             .is_some_and(|rest| rest.starts_with("::") || rest.starts_with(":bare:"))
@@ -69,7 +74,7 @@ pub(super) fn is_disco_node(node: &str) -> bool {
 }
 
 /// Writes the answer to that. `ice`: we have servers to tell of.
-pub(super) fn write_features(node: &str, ice: bool, writer: &mut Writer) {
+pub fn write_features(node: &str, ice: bool, writer: &mut Writer) {
     writer.open("query", disco::NS_INFO).attr("node", node);
     // Of the server itself, not of the bare JIDs of its people.
     let asked = node.rsplit_once("::").map(|(_, ns)| ns);
