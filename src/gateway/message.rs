@@ -1,15 +1,12 @@
 //! Messages: Jingle Message Initiation, privileges, and what nobody reads.
 
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::{Gateway, Inbound, Output};
 use crate::address::Named;
 use crate::call::Between;
 use crate::jingle::message::{Message, Step};
-use crate::presence::NS_BLOCKING;
 use crate::stanza::{self, StanzaError};
-use crate::xml::Element;
 
 impl Gateway {
     pub(super) fn handle_message(&mut self, now: Instant, inbound: &Inbound<'_>) {
@@ -63,80 +60,19 @@ impl Gateway {
         self.meet(between);
     }
 
-    /// XEP-0356 §4.1: a server tells what it lets us do for its own people.
+    /// A server may tell what it lets us do for its own people.
     fn privileges(&mut self, inbound: &Inbound<'_>) {
-        let from = &inbound.from;
-        if from.node().is_some() || from.resource().is_some() {
-            return;
+        let message = inbound.document.root();
+        let announced = self.grants.announced(&inbound.from, message);
+        if announced.is_full {
+            self.counters.limit("privileged_domains");
         }
-        for ns in NS_PRIVILEGE {
-            let Some(privilege) = inbound.document.root().child("privilege", ns) else {
-                continue;
-            };
-            let reads_rosters = privilege.children().any(|perm| {
-                perm.attr("access") == Some("roster")
-                    && matches!(perm.attr("type"), Some("get" | "both"))
-            });
-            // §6.2; the first version of the XEP has none.
-            let reads_blocks = privilege.children().any(|perm| {
-                let of_blocks = |granted: Element<'_>| {
-                    granted.attr("ns") == Some(NS_BLOCKING)
-                        && matches!(granted.attr("type"), Some("get" | "both"))
-                };
-                perm.attr("access") == Some("iq") && perm.children().any(of_blocks)
-            });
-            let domain = from.domain().as_str();
-            let most = self.config.limits.privileged_domains;
-            let mut changed = false;
-            for (granted, domains) in [
-                (reads_rosters, &mut self.rosters),
-                (reads_blocks, &mut self.blocklists),
-            ] {
-                changed |= if !granted {
-                    domains.remove(domain)
-                } else if domains.len() < most {
-                    domains.insert(domain.to_owned())
-                } else {
-                    if !domains.contains(domain) {
-                        self.counters.limit("privileged_domains");
-                    }
-                    false
-                };
-            }
-            if changed {
-                let privileges = Privileges::new(&self.rosters, &self.blocklists);
-                self.orders.push_back(Output::Privileges(privileges));
-            }
+        if announced.changed {
+            let privileges = self.grants.list();
+            self.orders.push_back(Output::Privileges(privileges));
         }
     }
 }
 
-/// What servers let us do for their own people (XEP-0356).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Privileges {
-    /// The domains of those that let us read rosters, in order.
-    pub rosters: Vec<String>,
-    /// The domains of those that let us read whom people have blocked, in order.
-    pub blocklists: Vec<String>,
-}
-
-impl Privileges {
-    fn new(rosters: &HashSet<String>, blocklists: &HashSet<String>) -> Self {
-        let sorted = |domains: &HashSet<String>| {
-            let mut domains: Vec<_> = domains.iter().cloned().collect();
-            domains.sort_unstable();
-            domains
-        };
-        Self {
-            rosters: sorted(rosters),
-            blocklists: sorted(blocklists),
-        }
-    }
-}
-
-/// XEP-0356 in the version of ejabberd 23 and in today's.
-const NS_PRIVILEGE: [&str; 2] = ["urn:xmpp:privilege:1", "urn:xmpp:privilege:2"];
-/// XEP-0356 §6.
-pub(super) const NS_PRIVILEGE_IQ: &str = "urn:xmpp:privilege:2";
 /// XEP-0203.
 pub(super) const NS_DELAY: &str = "urn:xmpp:delay";

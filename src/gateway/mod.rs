@@ -25,7 +25,7 @@ mod software;
 mod vcard;
 mod waking;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -45,14 +45,16 @@ use crate::disco::{ClientType, Profile};
 use crate::presence::{
     Access, Blocks, Decision, NS_BLOCKING, RosterEntry, Watches, roster_entries,
 };
+use crate::privilege::{self, Grants};
 use crate::stanza::{self, StanzaError};
 use crate::web::Media;
-use crate::xml::{BadStanza, Document, Element, Error, NS_CLIENT, StanzaHeader, StanzaKind};
+use crate::xml::{BadStanza, Document, Element, Error, StanzaHeader, StanzaKind, Writer};
 
 pub use config::{Config, Limits};
 pub use counters::Counters;
-pub use message::Privileges;
 pub use records::{Change, Key, Record};
+
+pub use crate::privilege::Privileges;
 
 /// The XMPP face of Campana.
 ///
@@ -69,10 +71,7 @@ pub struct Gateway {
     recent: Recent<String>,
     /// The same for what devices hand in, of which each hand-over has an id of its own.
     recently_carried: Recent<Result<(), StanzaError>>,
-    /// Domains whose server lets us read rosters (XEP-0356).
-    rosters: HashSet<String>,
-    /// Domains whose server lets us read whom people have blocked.
-    blocklists: HashSet<String>,
+    grants: Grants,
     blocks: Blocks,
     /// What waits for a roster, or a list of the blocked.
     parked: HashMap<BareJid, Vec<Document>>,
@@ -227,8 +226,7 @@ impl Gateway {
             counters,
             recent: Recent::default(),
             recently_carried: Recent::default(),
-            rosters: HashSet::new(),
-            blocklists: HashSet::new(),
+            grants: Grants::new(config.limits.privileged_domains),
             blocks: Blocks::new(config.limits.blocklists, config.access.roster_age()),
             parked: HashMap::new(),
             at_hand: None,
@@ -527,7 +525,7 @@ impl Gateway {
             return self.park(person, inbound.document);
         }
         let asker = inbound.from.to_bare();
-        let has_list = self.blocklists.contains(person.domain().as_str()) && asker != *person;
+        let has_list = self.grants.reads_blocklists(person.domain().as_str()) && asker != *person;
         if has_list {
             let forms = self.forms(&inbound.from);
             match self.blocks.blocks(now, person, &forms) {
@@ -542,7 +540,7 @@ impl Gateway {
             }
         }
         let is_watcher = self.clients.registry.is_watched(person, &asker);
-        let readable = self.rosters.contains(person.domain().as_str());
+        let readable = self.grants.reads_rosters(person.domain().as_str());
         match rule(&self.access, now, &asker, person, is_watcher, readable) {
             Decision::Allowed => Some(true),
             Decision::Refused => Some(false),
@@ -608,17 +606,19 @@ impl Gateway {
         let purpose = Purpose::Blocks(person.clone());
         let to = person.as_str();
         self.outbox.ask(purpose, "get", &service, to, &|writer| {
-            writer.open("privileged_iq", message::NS_PRIVILEGE_IQ);
-            writer.open("iq", NS_CLIENT).attr("type", "get");
-            writer.attr("from", to).attr("to", to).attr("id", "blocks");
-            writer.leaf("blocklist", NS_BLOCKING, "");
-            writer.close().close();
+            let blocklist = |writer: &mut Writer| {
+                writer.leaf("blocklist", NS_BLOCKING, "");
+            };
+            privilege::write(to, "blocks", blocklist, writer);
         })
     }
 
     /// Whom a person has blocked is known, or known not to be readable.
     fn blocks_known(&mut self, now: Instant, person: &BareJid, answer: Option<Element<'_>>) {
-        self.blocks.list(now, person, answer.and_then(Blocks::read));
+        let list = answer
+            .and_then(privilege::answer)
+            .filter(|list| list.is("blocklist", NS_BLOCKING));
+        self.blocks.list(now, person, list);
         self.blocks_tell(now, person);
         self.release(now, person);
     }

@@ -70,7 +70,7 @@ impl Gateway {
     /// Whether a request waits for the asker's own roster.
     fn needs_roster(&mut self, asker: &BareJid, inbound: &Inbound<'_>) -> bool {
         let at_hand = self.at_hand.as_ref().is_some_and(|(of, _)| of == asker);
-        if at_hand || !self.rosters.contains(asker.domain().as_str()) {
+        if at_hand || !self.grants.reads_rosters(asker.domain().as_str()) {
             return false;
         }
         let asked = self.parked.contains_key(asker) || self.ask_roster(asker);
@@ -196,7 +196,7 @@ impl Gateway {
         person: &BareJid,
         vouched: Vouched,
     ) -> bool {
-        if self.blocklists.contains(person.domain().as_str()) {
+        if self.grants.reads_blocklists(person.domain().as_str()) {
             let forms = self.forms(&asker.clone().into());
             // An old list will do until the new one is there: nobody is to flicker.
             if self.blocks.blocks(now, person, &forms).is_none()
@@ -213,7 +213,8 @@ impl Gateway {
             return true;
         }
         let is_watcher = self.clients.registry.is_watched(person, asker);
-        let readable = vouched != Vouched::No && self.rosters.contains(person.domain().as_str());
+        let readable =
+            vouched != Vouched::No && self.grants.reads_rosters(person.domain().as_str());
         let decision = self.access.decide(now, asker, person, is_watcher, readable);
         if decision == Decision::AskRoster && !self.parked.contains_key(person) {
             // An empty entry: asked for, and nothing waits but lists.
@@ -227,7 +228,7 @@ impl Gateway {
 
     /// A person's roster is known: those on whose lists she is learn whether they may see her.
     pub(super) fn roster_tells(&mut self, now: Instant, person: &BareJid) {
-        let readable = self.rosters.contains(person.domain().as_str());
+        let readable = self.grants.reads_rosters(person.domain().as_str());
         let devices: Vec<FullJid> = self.watches.of(person).cloned().collect();
         for device in devices {
             let says = self

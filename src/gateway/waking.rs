@@ -130,7 +130,7 @@ impl Gateway {
         };
         if self.announced(jid, device).is_ok() && watches {
             let person = jid.to_bare();
-            if self.rosters.contains(person.domain().as_str()) && self.ask_roster(&person) {
+            if self.grants.reads_rosters(person.domain().as_str()) && self.ask_roster(&person) {
                 self.waking.rewatch.insert(jid.clone());
             } else {
                 self.watch_again(jid);

@@ -76,22 +76,10 @@ impl Blocks {
         let list = List { blocked, read: now };
         self.lists.insert(person.clone(), list);
     }
-
-    /// The `<blocklist/>` in the answer to a privileged request (XEP-0356 §6.3): the server forwards
-    /// what the person's own request would have been answered.
-    #[must_use]
-    pub fn read(privilege: Element<'_>) -> Option<Element<'_>> {
-        let forwarded = privilege.child("forwarded", NS_FORWARD)?;
-        let iq = forwarded.children().find(|child| child.name() == "iq")?;
-        iq.child("blocklist", NS_BLOCKING)
-            .filter(|_| iq.attr("type") == Some("result"))
-    }
 }
 
 /// XEP-0191.
 pub const NS_BLOCKING: &str = "urn:xmpp:blocking";
-/// XEP-0297.
-const NS_FORWARD: &str = "urn:xmpp:forward:0";
 
 #[cfg(test)]
 mod tests {
