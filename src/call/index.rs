@@ -26,27 +26,13 @@ impl Calls {
 
     /// The call that is known by this.
     pub(super) fn of_parties(&self, parties: &Parties) -> Option<CallId> {
-        let has = |id: &CallId, fits: &dyn Fn(&Call) -> bool| {
-            let call = self.calls.get(id);
-            call.is_some_and(|call| fits(call))
+        let near = match parties {
+            Parties::Gateway(pair, _) => self.pairs.get(pair)?,
+            Parties::Carried(device, ..) => self.by_device.get(device)?,
         };
-        match parties {
-            Parties::Gateway(pair, sid) => {
-                let mut joining = self.pairs.get(pair)?.iter();
-                joining.find(|id| has(id, &|call| call.sid == *sid))
-            }
-            Parties::Carried(device, other, sid) => {
-                let mut of_device = self.by_device.get(device)?.iter();
-                of_device.find(|id| {
-                    has(id, &|call| {
-                        call.sid == *sid
-                            && call.through.as_ref() == Some(device)
-                            && [&call.caller, &call.callee].contains(&other)
-                    })
-                })
-            }
-        }
-        .copied()
+        let is_it = |call: &Call| call.parties() == *parties;
+        let is_known = |id: &&CallId| self.calls.get(id).is_some_and(|call| is_it(call));
+        near.iter().find(is_known).copied()
     }
 
     /// Whether a call joins the two people.
