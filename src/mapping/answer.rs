@@ -76,21 +76,11 @@ fn fit_payloads(
         .filter(|codec| offered.iter().any(|own| own.is_same(codec)))
         .map(|codec| codec.id)
         .collect();
-    let is_kept = |format: &Token| format.parse().is_ok_and(|id: u8| kept.contains(&id));
     let before = answer.formats.len();
-    answer.formats.retain(is_kept);
+    payload::retain(answer, |id| kept.contains(&id));
     for _ in answer.formats.len()..before {
         report.note(Some(section), "payload-type", Why::NotOffered);
     }
-    answer.attributes.retain(|attribute| match attribute {
-        Attribute::RtpMap(map) => kept.contains(&map.payload),
-        Attribute::Fmtp(fmtp) => is_kept(&fmtp.format),
-        Attribute::Feedback(feedback) => match feedback.target {
-            FeedbackTarget::Every => true,
-            FeedbackTarget::Payload(id) => kept.contains(&id),
-        },
-        _ => true,
-    });
     // What repairs a codec that is gone, goes too.
     payload::drop_orphans(answer, section, report);
     let media_codec = codecs(answer).iter().any(|codec| !codec.is_auxiliary());

@@ -142,15 +142,23 @@ pub(super) fn drop_orphans(media: &mut Media, section: &str, report: &mut Report
             "payload-type without its primary",
             Why::Unlisted,
         );
-        let is_own = |format: &Token| format.parse() == Ok(id);
-        media.formats.retain(|own| !is_own(own));
-        media.attributes.retain(|attribute| match attribute {
-            Attribute::RtpMap(map) => map.payload != id,
-            Attribute::Fmtp(fmtp) => !is_own(&fmtp.format),
-            Attribute::Feedback(own) => own.target != FeedbackTarget::Payload(id),
-            _ => true,
-        });
+        retain(media, |own| own != id);
     }
+}
+
+/// Takes away all payload types but these, and what is said of them.
+pub(super) fn retain(media: &mut Media, keep: impl Fn(u8) -> bool) {
+    let is_kept = |format: &Token| format.parse().is_ok_and(&keep);
+    media.formats.retain(is_kept);
+    media.attributes.retain(|attribute| match attribute {
+        Attribute::RtpMap(map) => keep(map.payload),
+        Attribute::Fmtp(fmtp) => is_kept(&fmtp.format),
+        Attribute::Feedback(own) => match own.target {
+            FeedbackTarget::Every => true,
+            FeedbackTarget::Payload(id) => keep(id),
+        },
+        _ => true,
+    });
 }
 
 /// RFC 4588 §8.1 calls the payload type that is sent again `apt`, RFC 2198 §5 writes those that RED
@@ -170,17 +178,15 @@ fn orphan(media: &Media) -> Option<u8> {
         if !rtx && !red {
             return None;
         }
-        let parameters = media.attributes.iter().find_map(|own| match own {
-            Attribute::Fmtp(fmtp) if fmtp.format.parse() == Ok(map.payload) => {
-                Some(fmtp.parameters.as_str())
-            }
+        let fmtp = media.attributes.iter().find_map(|own| match own {
+            Attribute::Fmtp(fmtp) if fmtp.format.parse() == Ok(map.payload) => Some(fmtp),
             _ => None,
         })?;
         let alone = if rtx {
-            let mut parts = parameters.split(';').map(str::trim);
+            let mut parts = fmtp.parts();
             parts.any(|own| own.strip_prefix("apt=").is_some_and(unlisted))
         } else {
-            parameters.split('/').any(unlisted)
+            fmtp.parameters.split('/').any(unlisted)
         };
         alone.then_some(map.payload)
     })
