@@ -5,7 +5,7 @@ use jid::Jid;
 use crate::credentials::extdisco;
 use crate::disco;
 use crate::stanza::StanzaError;
-use crate::xml::{Element, NS_CLIENT, Writer};
+use crate::xml::{Element, NS_CLIENT, NS_FORWARD, Writer};
 
 /// A request of one of a server's own people.
 #[derive(Debug)]
@@ -90,5 +90,3 @@ pub fn write_features(node: &str, ice: bool, writer: &mut Writer) {
 
 /// XEP-0355 in the version of ejabberd 23 and in today's.
 const NS: [&str; 2] = ["urn:xmpp:delegation:1", "urn:xmpp:delegation:2"];
-/// XEP-0297.
-const NS_FORWARD: &str = "urn:xmpp:forward:0";

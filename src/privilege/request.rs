@@ -1,6 +1,6 @@
 //! Requests that a server makes as if one of its people had (XEP-0356 §6.3).
 
-use crate::xml::{Element, NS_CLIENT, Writer};
+use crate::xml::{Element, NS_CLIENT, NS_FORWARD, Writer};
 
 /// Writes what asks a server to make this request, of the type `get`, as `person` to her own
 /// account.
@@ -27,5 +27,3 @@ pub fn answer(privilege: Element<'_>) -> Option<Element<'_>> {
 
 /// XEP-0356 §6.
 const NS: &str = "urn:xmpp:privilege:2";
-/// XEP-0297.
-const NS_FORWARD: &str = "urn:xmpp:forward:0";

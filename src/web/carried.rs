@@ -1,5 +1,5 @@
 use super::NS;
-use crate::xml::{Element, NS_CLIENT, NS_COMPONENT, Writer};
+use crate::xml::{Element, NS_CLIENT, NS_COMPONENT, NS_FORWARD, Writer};
 
 /// `<carried/>`: a stanza that a device received, handed to the service (XEP-0297, Stanza
 /// Forwarding).
@@ -77,8 +77,6 @@ fn forwarded<'a>(holder: Element<'a>, delays: &mut Vec<&'a str>) -> Option<Eleme
     Some(stanza)
 }
 
-/// XEP-0297 §3.
-const NS_FORWARD: &str = "urn:xmpp:forward:0";
 /// XEP-0280 §1.
 const NS_CARBONS: &str = "urn:xmpp:carbons:2";
 /// XEP-0203 §2.

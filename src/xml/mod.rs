@@ -33,6 +33,8 @@ pub const NS_STREAM: &str = "http://etherx.jabber.org/streams";
 pub const NS_COMPONENT: &str = "jabber:component:accept";
 /// Default namespace of a client's stream (RFC 6120 §4.8.2).
 pub const NS_CLIENT: &str = "jabber:client";
+/// Namespace of the element that holds a stanza sent on to somebody else (XEP-0297 §3).
+pub const NS_FORWARD: &str = "urn:xmpp:forward:0";
 /// Namespace of stanza error conditions (RFC 6120 §8.3.2).
 pub const NS_STANZA_ERROR: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
 /// The namespace that the prefix `xml` is bound to (Namespaces in XML §3).
