@@ -40,10 +40,10 @@ impl Gateway {
     /// Somebody looks whether `person` is there.
     pub(super) fn looked_at(&mut self, person: &BareJid) {
         let now = self.outbox.now;
-        let service = self.config.service.to_string();
         let unseen: Vec<FullJid> = self.clients.registry.unseen(person).collect();
         for client in unseen {
             if self.doubts.insert(now, &client) {
+                let service = self.config.service.to_string();
                 let (purpose, to) = (Purpose::Presence(client.clone()), client.as_str());
                 // One that cannot be asked now is taken to be there.
                 let _ = self.outbox.ask(purpose, "get", &service, to, &|writer| {

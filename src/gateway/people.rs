@@ -135,9 +135,8 @@ impl Gateway {
             }
         };
         for client in clients {
-            match self.clients.withdrawn(&client, watcher) {
-                Withdrawn::All => self.device_gone(&client),
-                Withdrawn::Client | Withdrawn::Nothing => {}
+            if self.clients.withdrawn(&client, watcher) == Withdrawn::All {
+                self.device_gone(&client);
             }
         }
         self.tell_watchers(&person);
@@ -190,8 +189,9 @@ impl Gateway {
             match self.announced(&jid, device) {
                 Ok(()) => self.clients.registry.shows_itself(&jid),
                 Err(error) => {
-                    let limit = error.cause.into_iter();
-                    limit.for_each(|limit| self.counters.limit(limit));
+                    if let Some(limit) = error.cause {
+                        self.counters.limit(limit);
+                    }
                 }
             }
         } else {
