@@ -9,27 +9,26 @@
 
 #[path = "turn_harness/certificate.rs"]
 mod certificate;
+#[path = "turn_harness/tls.rs"]
+mod tls;
 
 use std::{
     io::{ErrorKind, Read, Write},
-    net::{SocketAddr, TcpStream},
-    sync::Arc,
+    net::TcpStream,
     time::Duration,
 };
 
 use campana::{
     credentials::{Secret, Secrets},
     io::turn::{Service, start},
-    stun::{Class, Message, Method, TransactionId, Writer},
     turn::Config,
 };
 use certificate::Files;
 use rustls::{
-    ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, StreamOwned,
-    SupportedProtocolVersion,
-    crypto::ring,
+    ProtocolVersion, SupportedProtocolVersion,
     version::{TLS12, TLS13},
 };
+use tls::{Tls, binding, request};
 
 #[test]
 fn both_versions_are_served() {
@@ -112,40 +111,9 @@ fn service(files: &Files, lines: &str) -> Service {
     start(&config, Secrets::new(Secret::new("north")), &[]).unwrap()
 }
 
-type Tls = StreamOwned<ClientConnection, TcpStream>;
-
 fn connect(service: &Service, files: &Files, version: &'static SupportedProtocolVersion) -> Tls {
-    let mut roots = RootCertStore::empty();
-    roots.add(files.certificate.clone().into()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(&[version])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = "localhost".try_into().unwrap();
-    let session = ClientConnection::new(Arc::new(config), name).unwrap();
-    let address: SocketAddr = service.listening()[0].address;
-    let stream = TcpStream::connect(address).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
-    StreamOwned::new(session, stream)
-}
-
-fn request() -> Vec<u8> {
-    let mut buffer = vec![0; 20];
-    let id = TransactionId([1; 12]);
-    let length = Writer::new(&mut buffer, Class::Request, Method::BINDING, id).finish();
-    assert_eq!(length, Ok(20));
-    buffer
-}
-
-/// Whether a Binding request is answered.
-fn binding(client: &mut Tls) -> bool {
-    client.write_all(&request()).unwrap();
-    let mut bytes = [0; 32];
-    client.read_exact(&mut bytes).unwrap();
-    Message::decode(&bytes).unwrap().class() == Class::Success
+    let config = tls::config(&files.certificate, &[version]);
+    tls::connect(service.listening()[0].address, &config)
 }
 
 /// Whether the server closes it, after an alert or not.

@@ -9,6 +9,8 @@
 
 #[path = "turn_harness/certificate.rs"]
 mod certificate;
+#[path = "turn_harness/tls.rs"]
+mod tls;
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -24,18 +26,19 @@ use std::{
 use campana::{
     credentials::{Secret, Secrets},
     io::turn::{Service, start},
-    stun::{Class, Message, Method, TransactionId, Writer},
+    stun::{Class, Message},
     turn::Config,
 };
 use certificate::Files;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto::ring};
+use rustls::{ClientConfig, DEFAULT_VERSIONS};
+use tls::{binding, config, connect, request, session};
 
 #[test]
 fn no_more_handshakes_are_under_way_than_there_may_be() {
     let files = Files::new();
     let service = service(&files, "handshakes = 8");
     let (tls, _) = addresses(&service);
-    let config = config(&files);
+    let config = config(&files.certificate, DEFAULT_VERSIONS);
     // Each has had the server's signature, which is what a flood is after, and says no more.
     let mut half_open: Vec<_> = (0..100).map(|_| hello(tls, &config)).collect();
     for _ in 0..1000 {
@@ -51,7 +54,7 @@ fn no_more_handshakes_are_under_way_than_there_may_be() {
     thread::sleep(Duration::from_millis(100));
     assert!(is_open(&mut latest));
     // Whoever goes on with it gets through.
-    assert!(binding_over_tls(tls, &config));
+    assert!(binding(&mut connect(tls, &config)));
 }
 
 #[test]
@@ -59,7 +62,7 @@ fn others_are_served_during_the_flood() {
     let files = Files::new();
     let service = service(&files, "handshakes = 64");
     let (tls, udp) = addresses(&service);
-    let config = config(&files);
+    let config = config(&files.certificate, DEFAULT_VERSIONS);
     let over = Arc::new(AtomicBool::new(false));
     let hellos = Arc::new(AtomicUsize::new(0));
     let flood: Vec<_> = (0..2)
@@ -91,7 +94,7 @@ fn others_are_served_during_the_flood() {
         assert_eq!(message.class(), Class::Success);
         thread::sleep(Duration::from_millis(2));
     }
-    assert!(binding_over_tls(tls, &config));
+    assert!(binding(&mut connect(tls, &config)));
     over.store(true, Ordering::Relaxed);
     for thread in flood {
         thread.join().unwrap();
@@ -114,21 +117,6 @@ fn addresses(service: &Service) -> (SocketAddr, SocketAddr) {
     (listening[0].address, listening[1].address)
 }
 
-fn config(files: &Files) -> Arc<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    roots.add(files.certificate.clone().into()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Arc::new(config)
-}
-
-fn session(config: &Arc<ClientConfig>) -> ClientConnection {
-    ClientConnection::new(Arc::clone(config), "localhost".try_into().unwrap()).unwrap()
-}
-
 /// A connection whose ClientHello is under way.
 fn hello(address: SocketAddr, config: &Arc<ClientConfig>) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
@@ -149,24 +137,4 @@ fn is_open(stream: &mut TcpStream) -> bool {
             Err(error) => return error.kind() == ErrorKind::WouldBlock,
         }
     }
-}
-
-fn binding_over_tls(address: SocketAddr, config: &Arc<ClientConfig>) -> bool {
-    let stream = TcpStream::connect(address).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
-    let mut client = StreamOwned::new(session(config), stream);
-    client.write_all(&request()).unwrap();
-    let mut bytes = [0; 32];
-    client.read_exact(&mut bytes).unwrap();
-    Message::decode(&bytes).unwrap().class() == Class::Success
-}
-
-fn request() -> Vec<u8> {
-    let mut buffer = vec![0; 20];
-    let id = TransactionId([1; 12]);
-    let length = Writer::new(&mut buffer, Class::Request, Method::BINDING, id).finish();
-    assert_eq!(length, Ok(20));
-    buffer
 }
