@@ -36,8 +36,7 @@ export function testDinoContact(options) {
     // The button stays: she might be woken by the call of one who knows that her client can do that
     // (XEP-0353), as Dino 0.4 keeps in mind.
     await until('Dino hears it', () => {
-      const log = both.dino.log().replaceAll(/\{[^}]*\}:/g, '');
-      const last = (log.match(/<presence [^>]*>/g) ?? []).findLast((presence) => presence.includes(`from='${both.address}/campana'`));
+      const last = (both.dino.plainLog().match(/<presence [^>]*>/g) ?? []).findLast((presence) => presence.includes(`from='${both.address}/campana'`));
       return last?.includes("type='unavailable'");
     });
   });

@@ -95,6 +95,11 @@ class Dino {
     return this.#dino.output;
   }
 
+  /** The same without the namespace that it writes before every name. */
+  plainLog() {
+    return this.log().replaceAll(/\{[^}]*\}:/g, '');
+  }
+
   /** Opens the chat with that address and presses its call button. */
   async dial(address, { video = false } = {}) {
     await this.#openChat(address);
