@@ -461,6 +461,11 @@ impl Session {
                 self.keep(peer);
                 self.local = Some(own.offer);
                 self.sections = own.sections;
+                // A browser has no transport for a section that is rejected to it.
+                own.trickle.retain(|candidate| {
+                    let section = candidate.index.and_then(|own| answer.media.get(own));
+                    !section.is_some_and(Media::is_rejected)
+                });
                 change.browser.push(ToBrowser::Answer(answer));
                 change.trickle(std::mem::take(&mut own.trickle));
                 self.next_in_queue(change);
