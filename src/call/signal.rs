@@ -212,6 +212,12 @@ impl Request {
     pub fn call(self) -> CallId {
         self.call
     }
+
+    /// Whether both belong to the same leg of the same call.
+    #[must_use]
+    pub fn is_beside(self, other: Self) -> bool {
+        (self.call, self.leg) == (other.call, other.leg)
+    }
 }
 
 /// What was asked with a [`Request`].

@@ -18,11 +18,12 @@ use crate::xml::{NS_CLIENT, Writer};
 /// Stanzas on their way out, and requests whose reply is awaited.
 ///
 /// Requests that were under way when the link broke are sent once more when it is back: nobody can
-/// tell whether they arrived, and whoever got them twice sees the same id twice.
+/// tell whether they arrived, and whoever got them twice sees the same id twice. Not so what a leg of
+/// a call passed over, answering something later: said now, it would be out of order.
 #[derive(Debug)]
 pub(super) struct Outbox {
     queue: VecDeque<Entry>,
-    pending: HashMap<Key, Pending>,
+    pending: Pending,
     deadlines: BTreeSet<(Instant, Key)>,
     rng: StdRng,
     /// Our own address.
@@ -71,12 +72,59 @@ enum Entry {
 type Key = (String, String);
 
 #[derive(Debug)]
-struct Pending {
+struct Asking {
+    id: String,
     purpose: Purpose,
     deadline: Instant,
     text: String,
     order: u64,
     sent: bool,
+    /// The leg has replied to a later one.
+    overtaken: bool,
+}
+
+/// Requests whose reply is awaited, by receiver and in their order.
+#[derive(Debug, Default)]
+struct Pending {
+    receivers: HashMap<String, Vec<Asking>>,
+    len: usize,
+}
+
+impl Pending {
+    fn insert(&mut self, to: &str, request: Asking) {
+        self.receivers
+            .entry(to.to_owned())
+            .or_default()
+            .push(request);
+        self.len += 1;
+    }
+
+    fn get_mut(&mut self, (to, id): &Key) -> Option<&mut Asking> {
+        let open = self.receivers.get_mut(to)?;
+        open.iter_mut().find(|own| own.id == *id)
+    }
+
+    fn replied(&mut self, key: &Key) -> Option<Asking> {
+        let request = self.remove(key)?;
+        if let Purpose::Call(own) = &request.purpose {
+            for earlier in self.receivers.get_mut(&key.0).into_iter().flatten() {
+                earlier.overtaken |= earlier.order < request.order
+                    && matches!(&earlier.purpose, Purpose::Call(other) if other.is_beside(*own));
+            }
+        }
+        Some(request)
+    }
+
+    fn remove(&mut self, (to, id): &Key) -> Option<Asking> {
+        let open = self.receivers.get_mut(to)?;
+        let at = open.iter().position(|own| own.id == *id)?;
+        let request = open.remove(at);
+        self.len -= 1;
+        if open.is_empty() {
+            self.receivers.remove(to);
+        }
+        Some(request)
+    }
 }
 
 impl Outbox {
@@ -91,7 +139,7 @@ impl Outbox {
     ) -> Self {
         Self {
             queue: VecDeque::new(),
-            pending: HashMap::new(),
+            pending: Pending::default(),
             deadlines: BTreeSet::new(),
             rng: StdRng::from_seed(seed),
             service,
@@ -134,7 +182,7 @@ impl Outbox {
         to: &str,
         write: &dyn Fn(&mut Writer, &str),
     ) -> bool {
-        if self.pending.len() >= self.limits.pending_iqs {
+        if self.pending.len >= self.limits.pending_iqs {
             warn!("Too many requests wait for a reply; one was not sent");
             self.counters.limit("pending_iqs");
             return false;
@@ -146,18 +194,20 @@ impl Outbox {
             .to_ascii_lowercase();
         let mut writer = stanza::open("iq", Some(kind), from, to, Some(&id));
         write(&mut writer, &id);
-        let key = (to.to_owned(), id);
+        let key = (to.to_owned(), id.clone());
         let deadline = self.now + self.timeout;
         self.next += 1;
-        let pending = Pending {
+        let request = Asking {
+            id,
             purpose,
             deadline,
             text: writer.finish(),
             order: self.next,
             sent: false,
+            overtaken: false,
         };
         self.deadlines.insert((deadline, key.clone()));
-        self.pending.insert(key.clone(), pending);
+        self.pending.insert(to, request);
         self.push(Entry::Request(key));
         true
     }
@@ -165,9 +215,9 @@ impl Outbox {
     /// A reply arrived: what it is for, if it is one of ours.
     pub(super) fn reply(&mut self, from: &Jid, id: &str) -> Option<Purpose> {
         let key = (from.as_str().to_owned(), id.to_owned());
-        let pending = self.pending.remove(&key)?;
-        self.deadlines.remove(&(pending.deadline, key));
-        Some(pending.purpose)
+        let request = self.pending.replied(&key)?;
+        self.deadlines.remove(&(request.deadline, key));
+        Some(request.purpose)
     }
 
     /// A request whose reply did not come in time.
@@ -177,7 +227,7 @@ impl Outbox {
             return None;
         }
         let (_, key) = self.deadlines.pop_first()?;
-        self.pending.remove(&key).map(|pending| pending.purpose)
+        self.pending.remove(&key).map(|own| own.purpose)
     }
 
     /// The limit of this key was reached.
@@ -187,12 +237,12 @@ impl Outbox {
 
     /// Requests that wait for a reply.
     pub(super) fn waiting(&self) -> usize {
-        self.pending.len()
+        self.pending.len
     }
 
     /// Requests that wait for a reply, and stanzas that wait for the link.
     pub(super) fn load(&self) -> (usize, usize) {
-        let requests = self.pending.len().max(self.deadlines.len());
+        let requests = self.pending.len.max(self.deadlines.len());
         (requests, self.queue.len())
     }
 
@@ -225,14 +275,14 @@ impl Outbox {
                     return Some(stanza);
                 }
                 Entry::Request(key) => {
-                    if let Some(pending) = self.pending.get_mut(&key) {
-                        pending.sent = true;
-                        if let (Some(journal), Purpose::Call(request)) =
-                            (&mut self.journal, &pending.purpose)
+                    if let Some(request) = self.pending.get_mut(&key) {
+                        request.sent = true;
+                        if let (Some(journal), Purpose::Call(own)) =
+                            (&mut self.journal, &request.purpose)
                         {
-                            journal.sent(now, request.call(), &key.0, &pending.text);
+                            journal.sent(now, own.call(), &key.0, &request.text);
                         }
-                        return Some(pending.text.clone());
+                        return Some(request.text.clone());
                     }
                 }
             }
@@ -241,25 +291,30 @@ impl Outbox {
 
     /// The link is back: what was under way is sent again, first.
     pub(super) fn resend(&mut self) {
-        // Whether a device is there is asked anew.
-        self.pending
-            .retain(|_, pending| !matches!(pending.purpose, Purpose::Device(_)));
-        let mut again: Vec<_> = self
-            .pending
-            .iter_mut()
-            .filter_map(|(key, pending)| {
-                std::mem::take(&mut pending.sent).then(|| (pending.order, key.clone()))
-            })
-            .collect();
+        self.deadlines.clear();
+        // Nobody could have replied meanwhile.
+        let deadline = self.now + self.timeout;
+        let mut again = Vec::new();
+        let mut len = 0;
+        self.pending.receivers.retain(|to, open| {
+            // Whether a device is there is asked anew.
+            open.retain(|own| !matches!(own.purpose, Purpose::Device(_)));
+            for request in &mut *open {
+                request.deadline = deadline;
+                let key = (to.clone(), request.id.clone());
+                let was_sent = std::mem::take(&mut request.sent);
+                if was_sent && !request.overtaken {
+                    again.push((request.order, key.clone()));
+                }
+                self.deadlines.insert((deadline, key));
+            }
+            len += open.len();
+            !open.is_empty()
+        });
+        self.pending.len = len;
         again.sort_unstable();
         for (_, key) in again.into_iter().rev() {
             self.queue.push_front(Entry::Request(key));
-        }
-        // Nobody could have replied meanwhile.
-        self.deadlines.clear();
-        for (key, pending) in &mut self.pending {
-            pending.deadline = self.now + self.timeout;
-            self.deadlines.insert((pending.deadline, key.clone()));
         }
     }
 
