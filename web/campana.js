@@ -284,6 +284,7 @@ export class Client extends EventTarget {
     const stream = this.#stream;
     const from = iq.getAttribute('from') ?? '';
     if (domain(from) !== domain(this.service)) return stream.refuse(iq, 'service-unavailable');
+    if (stream.repeats(iq)) return undefined;
     const set = iq.getAttribute('type') === 'set';
     const session = child(iq, 'session', NS.session);
     if (session && set) return this.#receiveSession(iq, session, from);

@@ -38,6 +38,8 @@ export class Stream extends EventTarget {
   #address = '';
   /** @type {Map<string, Request>} */
   #requests = new Map();
+  /** Replies to requests of late, or null while there is none. @type {Map<string, Element | null>} */
+  #replies = new Map();
   /** @type {[Listener, string | null, string, string[] | null][]} */
   #listeners = [];
   /** Stream management's memory; not the browser's, which a duplicated tab would share. */
@@ -154,23 +156,46 @@ export class Stream extends EventTarget {
     });
   }
 
+  /**
+   * Whether a request came before, as one under way does when its sender's link breaks: then it is
+   * answered as it was, or will be, and is not to be acted on.
+   * @param {Element} iq
+   */
+  repeats(iq) {
+    const key = requestKey(iq);
+    const reply = this.#replies.get(key);
+    if (reply) this.send(/** @type {Element} */ (reply.cloneNode(true)));
+    if (reply !== undefined) return true;
+    this.#replies.set(key, null);
+    const [oldest] = this.#replies.keys();
+    if (this.#replies.size > MOST_REPLIES) this.#replies.delete(oldest);
+    return false;
+  }
+
   /** @param {Element} iq @param {Element} [payload] */
   answer(iq, payload) {
-    const reply = $iq({ ...addressed(iq), type: 'result' });
-    this.send((payload ? reply.cnode(payload) : reply).tree());
+    this.#reply(iq, 'result', payload);
   }
 
   /** @param {Element} iq @param {string} condition @param {string} [text] */
   refuse(iq, condition, text) {
     const error = element('error', { type: 'cancel' }, element(condition, { xmlns: NS.errors }));
     if (text) error.append(element('text', { xmlns: NS.errors }, text));
-    this.send($iq({ ...addressed(iq), type: 'error' }).cnode(error).tree());
+    this.#reply(iq, 'error', error);
   }
 
   /** A result, or this error. @param {Element} iq @param {Element} [error] */
   reply(iq, error) {
-    const reply = $iq({ ...addressed(iq), type: error ? 'error' : 'result' });
-    this.send((error ? reply.cnode(error) : reply).tree());
+    this.#reply(iq, error ? 'error' : 'result', error);
+  }
+
+  /** @param {Element} iq @param {'result' | 'error'} type @param {Element} [payload] */
+  #reply(iq, type, payload) {
+    const reply = $iq({ ...addressed(iq), type });
+    const stanza = (payload ? reply.cnode(payload) : reply).tree();
+    const key = requestKey(iq);
+    if (this.#replies.has(key)) this.#replies.set(key, stanza);
+    this.send(stanza);
   }
 
   /** Logs in wherever the server can be reached. */
@@ -383,6 +408,9 @@ export class Stream extends EventTarget {
 /** @param {Element} iq */
 const addressed = (iq) => ({ id: iq.getAttribute('id') ?? '', to: iq.getAttribute('from') ?? '' });
 
+/** @param {Element} iq */
+const requestKey = (iq) => `${iq.getAttribute('from')} ${iq.getAttribute('id')}`;
+
 /**
  * @typedef {object} Request
  * @property {(reply: Element) => void} resolve
@@ -390,6 +418,8 @@ const addressed = (iq) => ({ id: iq.getAttribute('id') ?? '', to: iq.getAttribut
  * @property {ReturnType<typeof setTimeout>} timer
  */
 
+/** That are remembered. */
+const MOST_REPLIES = 256;
 /** In ms. */
 const PATIENCE = { login: 12_000, again: 6000, reply: 20_000, pulse: 10_000, probe: 3000 };
 /** Between signs of life from the server, in ms. */
