@@ -22,6 +22,8 @@ export function testAccessibility(browser) {
     let looked = 0;
     await tour(world, browser, async (place, device) => {
       const { page } = device;
+      // What is behind another tab Firefox hardly draws: its colours would never arrive.
+      await page.bringToFront();
       if (!await page.evaluate(() => Boolean(globalThis.axe))) await page.evaluate(axe.source);
       for (const [on, size] of Object.entries(SIZES)) {
         await page.setViewportSize(size);
@@ -93,9 +95,11 @@ export function testAccessibility(browser) {
     const status = await his.page.evaluate(() => document.getElementById('status').ariaLive);
     assert.equal(status, 'polite');
 
+    await hers.page.bringToFront();
     await tabTo(hers, '#contacts [data-jid^=romeo-] [data-kind=audio]');
     await hers.page.keyboard.press('Enter');
     await his.shows('#incoming');
+    await his.page.bringToFront();
     await his.page.keyboard.press('Escape');
     await hers.says(/declined/);
   });

@@ -183,10 +183,15 @@ class FirefoxPage {
     return this.page.setViewport(size);
   }
 
-  /** What only Chromium can: the page's colours are `light-dark()`, which its root decides, too. */
+  /**
+   * What only Chromium can: the page's colours are `light-dark()`, which its root decides, too. Whoever looks
+   * sees the colours at which the change ends, none on the way.
+   */
   emulateMedia({ colorScheme }) {
-    return this.page.evaluate((scheme) => {
+    return this.page.evaluate(async (scheme) => {
       document.documentElement.style.colorScheme = scheme;
+      const passing = document.getAnimations().filter(({ effect }) => effect.getComputedTiming().endTime < Infinity);
+      await Promise.allSettled(passing.map(({ finished }) => finished));
     }, colorScheme);
   }
 

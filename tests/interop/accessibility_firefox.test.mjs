@@ -1,0 +1,3 @@
+import { testAccessibility } from './accessibility.mjs';
+
+testAccessibility('firefox');
