@@ -1,5 +1,7 @@
 //! Two people who call each other at once, and one who calls again: XEP-0353 §4, XEP-0166 §7.2.16.
 
+use std::sync::Arc;
+
 use super::leg::jingle::send_message;
 use super::parties::Call;
 use super::signal::{Carrier, Ending, Sink};
@@ -89,8 +91,8 @@ impl Calls {
     /// What speaks for the person to whom something was said outside a call.
     pub(super) fn voice(&self, between: Between<'_>) -> Option<Carrier> {
         match between.through {
-            Some(device) => Some(Carrier::Device(device.clone())),
-            None => self.own_address(between.person).ok().map(Carrier::Direct),
+            Some(device) => Some(Carrier::Device(Arc::new(device.clone()))),
+            None => self.own_address(between.person).ok().map(|own| Carrier::Direct(own.into())),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What devices say: browser apps, Jingle clients, and the messages that go before Jingle.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jid::{BareJid, FullJid};
@@ -223,8 +224,8 @@ impl Calls {
         }
         // The session is with the address it was sent to, and clients hear no other.
         let by = match between.through {
-            Some(device) => Carrier::Device(device.clone()),
-            None => Carrier::Direct(between.to.to_owned()),
+            Some(device) => Carrier::Device(Arc::new(device.clone())),
+            None => Carrier::Direct(between.to.into()),
         };
         let session = match Session::initiated(payload, dialect).map_err(Fault::from) {
             Ok(session) => session,
@@ -235,7 +236,7 @@ impl Calls {
                     call: CallId(0),
                     leg: 0,
                     by,
-                    peer: between.from.clone(),
+                    peer: Arc::new(between.from.clone()),
                 };
                 let mut terminate = Jingle::new(Action::SessionTerminate, sid);
                 terminate.reason = Some(ending.element());
@@ -368,7 +369,7 @@ impl Calls {
                 continue;
             };
             let legs = call.legs.iter_mut().flatten();
-            for leg in legs.filter(|leg| leg.line.peer == *client) {
+            for leg in legs.filter(|leg| *leg.line.peer == *client) {
                 if let Kind::Jingle(jingle) = &mut leg.kind {
                     jingle.set_dialect(dialect);
                 }
@@ -443,8 +444,8 @@ fn devices(call: &Call, cx: &Context<'_>) -> Devices {
     }
     let mut devices = cx.directory.devices(&call.callee, call.media);
     if let Some(caller) = call.legs.first().and_then(Option::as_ref) {
-        devices.web.retain(|device| *device != caller.line.peer);
-        devices.direct = devices.direct.filter(|device| *device != caller.line.peer);
+        devices.web.retain(|device| *device != *caller.line.peer);
+        devices.direct = devices.direct.filter(|device| *device != *caller.line.peer);
     }
     devices
 }

@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use jid::{BareJid, FullJid};
@@ -32,7 +33,7 @@ pub(super) struct Call {
     /// The device that carries the call.
     pub(super) through: Option<FullJid>,
     /// All devices that ever had a leg, but for those that are spoken to through another.
-    pub(super) devices: Vec<FullJid>,
+    pub(super) devices: Vec<Arc<FullJid>>,
     /// How many of them [`Calls`](super::Calls) has in its index.
     pub(super) indexed: usize,
     /// The caller's leg first, then one for each device of the callee; `None` where it ended.
@@ -68,7 +69,7 @@ impl Call {
     pub(super) fn leg_of(&self, peer: &FullJid) -> Option<usize> {
         self.legs
             .iter()
-            .position(|leg| leg.as_ref().is_some_and(|leg| leg.line.peer == *peer))
+            .position(|leg| leg.as_ref().is_some_and(|leg| *leg.line.peer == *peer))
     }
 
     pub(super) fn leg(&mut self, leg: usize) -> Option<&mut Leg> {
@@ -105,10 +106,10 @@ impl Call {
             call: self.id,
             leg,
             by: self.to_callee.clone(),
-            peer,
+            peer: Arc::new(peer),
         };
         if !line.is_carried() {
-            self.devices.push(line.peer.clone());
+            self.devices.push(Arc::clone(&line.peer));
         }
         self.legs.push(Some(Leg::new(line, kind)));
         leg

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::time::Instant;
 
+use std::sync::Arc;
+
 use jid::{BareJid, FullJid};
 
 use super::Journal;
@@ -165,9 +167,9 @@ pub struct Between<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Carrier {
     /// From this address of ours.
-    Direct(String),
+    Direct(Arc<str>),
     /// From this device of the person's own, which we ask to send them.
-    Device(FullJid),
+    Device(Arc<FullJid>),
 }
 
 impl Carrier {

@@ -34,7 +34,7 @@ pub struct Calls {
     addresses: Addresses,
     rng: StdRng,
     pub(super) calls: HashMap<CallId, Box<Call>>,
-    pub(super) by_device: HashMap<FullJid, Vec<CallId>>,
+    pub(super) by_device: HashMap<Arc<FullJid>, Vec<CallId>>,
     usage: Usage,
     /// The calls that join two people, in either direction, at their gateway addresses.
     pub(super) pairs: HashMap<Pair, Vec<CallId>>,
@@ -393,12 +393,12 @@ impl Calls {
             call: id,
             leg: 0,
             by: to_caller,
-            peer: from.clone(),
+            peer: Arc::new(from.clone()),
         };
         let devices = if line.is_carried() {
             Vec::new()
         } else {
-            vec![from.clone()]
+            vec![Arc::clone(&line.peer)]
         };
         let call = Call {
             id,
@@ -490,7 +490,7 @@ impl Calls {
         let course = work(call, cx);
         call.tell_progress(&self.counters, cx);
         for device in call.devices.iter().skip(call.indexed) {
-            let of_device = self.by_device.entry(device.clone());
+            let of_device = self.by_device.entry(Arc::clone(device));
             of_device.or_insert_with(one).push(id);
         }
         call.indexed = call.devices.len();
@@ -548,7 +548,7 @@ impl Calls {
                 calls.retain(|call| *call != id);
                 if calls.is_empty() {
                     self.by_device.remove(&device);
-                    self.free.push(device);
+                    self.free.push(Arc::unwrap_or_clone(device));
                 }
             }
         }
@@ -589,8 +589,8 @@ impl Calls {
     fn carriers(&mut self, between: Between<'_>) -> Result<(Carrier, Carrier), StanzaError> {
         if let Some(device) = between.through {
             // Its calls are named by their sid and the other person, not by an address.
-            let service = Carrier::Direct(self.addresses.service().to_string());
-            let device_speaks = Carrier::Device(device.clone());
+            let service = Carrier::Direct(self.addresses.service().as_str().into());
+            let device_speaks = Carrier::Device(Arc::new(device.clone()));
             return Ok(if between.from == device {
                 (service, device_speaks)
             } else {
@@ -600,7 +600,7 @@ impl Calls {
         let key = self.key();
         let address = |person| {
             let of = self.addresses.of(person)?;
-            Some(Carrier::Direct(format!("{of}/{key}")))
+            Some(Carrier::Direct(format!("{of}/{key}").into()))
         };
         address(between.person)
             .zip(address(&between.from.to_bare()))

@@ -4,6 +4,8 @@
 pub(super) mod jingle;
 pub(super) mod web;
 
+use std::sync::Arc;
+
 use jid::FullJid;
 
 use super::signal::{Ending, Signal};
@@ -37,7 +39,7 @@ pub(super) struct Line {
     /// Ours, with the call's key, or the device that speaks for us.
     pub(super) by: Carrier,
     /// The device's.
-    pub(super) peer: FullJid,
+    pub(super) peer: Arc<FullJid>,
 }
 
 impl Line {
