@@ -92,7 +92,10 @@ impl Calls {
     pub(super) fn voice(&self, between: Between<'_>) -> Option<Carrier> {
         match between.through {
             Some(device) => Some(Carrier::Device(Arc::new(device.clone()))),
-            None => self.own_address(between.person).ok().map(|own| Carrier::Direct(own.into())),
+            None => self
+                .own_address(between.person)
+                .ok()
+                .map(|own| Carrier::Direct(own.into())),
         }
     }
 }

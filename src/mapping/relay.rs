@@ -29,7 +29,7 @@ pub fn relay(jingle: &Jingle, owner: Role, to: &Dialect) -> Result<(Vec<Jingle>,
     }
     if !to.data {
         own.contents.retain(|content| {
-            let data = super::to_sdp::is_data(content);
+            let data = super::part::is_data(content);
             if data {
                 report.note(Some(&content.name), "data channels", Why::Dialect);
             }
@@ -52,7 +52,7 @@ pub fn relay(jingle: &Jingle, owner: Role, to: &Dialect) -> Result<(Vec<Jingle>,
     for content in &mut own.contents {
         clean(content, owner, to, &mut report);
         // XEP-0166 wants a description in each new content; stanza and Jitsi give data channels none.
-        if is_new && content.description.is_none() && super::to_sdp::is_data(content) {
+        if is_new && content.description.is_none() && super::part::is_data(content) {
             content.description = Some(Description::Data);
         }
     }

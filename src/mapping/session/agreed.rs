@@ -7,8 +7,8 @@ use crate::jingle::{Action, Content, Jingle, Role, Senders};
 use crate::sdp::{self, Attribute, Direction, IcePwd, IceUfrag, Media, Setup, Token, Word};
 
 use super::{BUNDLE, Name, Section, Session};
+use crate::mapping::part::lawful_parts;
 use crate::mapping::to_jingle::{SHORT, tags};
-use crate::mapping::to_sdp::lawful_parts;
 use crate::mapping::transport::Ready;
 use crate::mapping::{Dialect, Kind, Refusal, Report, answer, direction};
 

@@ -4,8 +4,9 @@ use crate::jingle::{self, Action, Content, Jingle, Senders};
 use crate::sdp::{self, Attribute, Media, Token};
 
 use super::{BUNDLE, BundlePolicy, Session};
+use crate::mapping::part::{Part, lawful_parts};
 use crate::mapping::to_jingle::Name;
-use crate::mapping::to_sdp::{Part, empty, groups, lawful_parts, session_level};
+use crate::mapping::to_sdp::{empty, groups, session_level};
 use crate::mapping::{Kind, Refusal, Report, answer};
 
 impl Session {
