@@ -73,6 +73,7 @@ fn the_example_is_right_with_its_commented_keys_too() {
         previous_secret: read.previous_secret.clone(),
         certificate: read.certificate.clone(),
         key: read.key.clone(),
+        tls_name: read.tls_name.clone(),
         ..turn::Config::default()
     };
     assert_eq!(read, defaults);

@@ -327,7 +327,7 @@ impl Turn {
         for listen in service.listening() {
             info!(listen.addr = %listen, "turn listening");
         }
-        let told = ice::told(service.listening(), &config.relay_addresses(), &secret);
+        let told = ice::told(service.listening(), config, &secret);
         Ok(Self { service, told })
     }
 }

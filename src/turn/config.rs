@@ -39,6 +39,9 @@ pub struct Config {
     pub certificate: Option<PathBuf>,
     /// Its key.
     pub key: Option<PathBuf>,
+    /// The name in the certificate, which clients are told for `tls:` listeners; otherwise they are
+    /// told the addresses, which Firefox does not take there.
+    pub tls_name: Option<String>,
     /// How long minted credentials are good, in seconds.
     pub credential_ttl: u64,
     /// Domains beside the component's own whose users get credentials.
@@ -81,6 +84,9 @@ impl Config {
             if file.is_none() && (tls || other.is_some()) {
                 problems.push(Problem::NoCertificate(key));
             }
+        }
+        if self.tls_name.as_ref().is_some_and(|it| !is_name(it)) {
+            problems.push(Problem::TlsName);
         }
         if self.relay_addresses().is_empty() {
             problems.push(Problem::NoRelayAddress);
@@ -170,6 +176,7 @@ impl Default for Config {
             previous_secret: None,
             certificate: None,
             key: None,
+            tls_name: None,
             credential_ttl: 43200,
             credential_domains: Vec::new(),
             allow_peers: Vec::new(),
@@ -302,6 +309,9 @@ pub enum Problem {
     /// Realm that cannot be sent.
     #[error("turn.realm must have 1 to 127 bytes and neither quotes nor backslashes")]
     Realm,
+    /// An address, or nothing that a certificate can hold.
+    #[error("turn.tls_name must be a host name, such as \"turn.example.org\"")]
+    TlsName,
     /// Two of one family.
     #[error("turn.{0} takes one address, or one IPv4 and one IPv6")]
     TooManyAddresses(&'static str),
@@ -311,6 +321,12 @@ pub enum Problem {
     /// A cap of nothing.
     #[error("turn.{0} must be at least 1")]
     Zero(&'static str),
+}
+
+/// Whether that is a host name, and no address.
+fn is_name(text: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    !text.is_empty() && text.chars().all(legal) && text.parse::<IpAddr>().is_err()
 }
 
 fn too_many(addresses: &[IpAddr]) -> bool {
@@ -408,6 +424,25 @@ mod tests {
                 .map(|it| Problem::NoCertificate(it))
                 .collect();
             assert_eq!(config.problems(), missing, "{lines}");
+        }
+    }
+
+    #[test]
+    fn the_name_for_tls_is_no_address() {
+        let problems = |name: &str| {
+            let mut config: Config = toml::from_str("relay_address = '203.0.113.7'").unwrap();
+            config.tls_name = Some(name.into());
+            config.problems()
+        };
+        assert_eq!(problems("turn.example.org"), []);
+        for name in [
+            "",
+            "203.0.113.7",
+            "2001:db8::7",
+            "turns:example.org",
+            "*.example.org",
+        ] {
+            assert_eq!(problems(name), [Problem::TlsName], "{name}");
         }
     }
 

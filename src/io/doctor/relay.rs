@@ -131,7 +131,7 @@ fn missing(step: Step) -> &'static str {
         }
         Step::RelayTls => {
             "not offered; for networks with nothing but TLS: campana.toml: turn.listen \
-             \"tls:0.0.0.0:5349\", turn.certificate and turn.key"
+             \"tls:0.0.0.0:5349\", turn.certificate, turn.key and turn.tls_name"
         }
         _ => "not offered",
     }
@@ -160,9 +160,14 @@ fn tell(
         }
         Ok(Working::Turn(allocation)) => {
             let (relayed, mapped) = (allocation.relayed, allocation.mapped);
+            let reservation = if server.is_secure() && server.host.parse::<IpAddr>().is_ok() {
+                "; Firefox takes no address there: turn.tls_name"
+            } else {
+                ""
+            };
             report.holds(
                 step,
-                format!("{server} sees {mapped} and relays {relayed}, {took} ms"),
+                format!("{server} sees {mapped} and relays {relayed}, {took} ms{reservation}"),
             );
             Some(*allocation)
         }
