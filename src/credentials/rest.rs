@@ -8,7 +8,7 @@ use std::fmt;
 use data_encoding::BASE64;
 use hmac::{Hmac, Mac as _};
 use serde::Deserialize;
-use sha1::Sha1;
+use sha1::{Digest as _, Sha1};
 
 /// What a client needs to use TURN.
 #[derive(Clone, Eq, PartialEq)]
@@ -67,10 +67,16 @@ impl Secret {
     /// The password that belongs to a user name.
     #[must_use]
     pub fn password(&self, username: &str) -> String {
-        let Ok(mac) = Hmac::<Sha1>::new_from_slice(self.0.as_bytes()) else {
-            unreachable!("HMAC takes keys of any length");
-        };
-        BASE64.encode(&mac.chain_update(username).finalize().into_bytes())
+        // RFC 2104 §2: keys longer than a block are hashed; all are padded with zeros to its size.
+        let mut block = [0; 64];
+        let secret = self.0.as_bytes();
+        let hash = (secret.len() > block.len()).then(|| Sha1::digest(secret));
+        let key = hash.as_ref().map_or(secret, |hash| hash.as_slice());
+        for (to, from) in block.iter_mut().zip(key) {
+            *to = *from;
+        }
+        let mac = Hmac::<Sha1>::new(&block.into()).chain_update(username);
+        BASE64.encode(&mac.finalize().into_bytes())
     }
 }
 
@@ -189,6 +195,11 @@ mod tests {
         let credentials = mint(&Secret::new("north"), "juliet", 1_800_000_000);
         assert_eq!(credentials.username, "1800000000:juliet");
         assert_eq!(credentials.password, "1Xu8h0vYn7nOfUCnIHb4EwWzW9c=");
+        let longer_than_a_block = Secret::new("north".repeat(20));
+        assert_eq!(
+            longer_than_a_block.password("1800000000:juliet"),
+            "r0ObK/GWihUr84AGXA+KpHcn6d8="
+        );
     }
 
     #[test]
