@@ -131,6 +131,7 @@ fn v4(high: u16, low: u16) -> Ipv4Addr {
     Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low))
 }
 
+/// Addresses of documentation count as global: nobody is there, and nothing leads to them.
 fn is_global_v4(ip: Ipv4Addr) -> bool {
     let [a, b, c, _] = ip.octets();
     !matches!(
@@ -153,7 +154,14 @@ fn is_global_v4(ip: Ipv4Addr) -> bool {
 /// NAT64 (64:ff9b::/96, 64:ff9b:1::/48), discard (100::/64), fc00::/7, fe80::/10 and ff00::/8.
 fn is_global_v6(ip: Ipv6Addr) -> bool {
     let [first, ..] = ip.segments();
-    first & 0xE000 == 0x2000 && !teredo(ip) && !six_to_four(ip)
+    first & 0xE000 == 0x2000 && !ietf_assignment(ip) && !six_to_four(ip)
+}
+
+/// 2001::/23 (RFC 2928), where no host of anybody's is: Teredo, benchmarking, ORCHID, and anycast
+/// addresses of protocols, as in 192.0.0.0/24.
+fn ietf_assignment(ip: Ipv6Addr) -> bool {
+    let [first, second, ..] = ip.segments();
+    first == 0x2001 && second < 0x0200
 }
 
 fn teredo(ip: Ipv6Addr) -> bool {
@@ -225,6 +233,11 @@ mod tests {
             "100::1",
             "2001::1",
             "2001:0:1:2:3:4:5:6",
+            "2001:1::1",
+            "2001:2::1",
+            "2001:10::1",
+            "2001:20::1",
+            "2001:1ff:ffff::1",
             "2002:7f00:1::1",
             "2001:db8::7",
             "fc00::1",
@@ -252,6 +265,7 @@ mod tests {
             "198.20.0.1",
             "203.0.113.8",
             "223.255.255.255",
+            "2001:200::1",
             "2001:db8::8",
             "2a00:1450::1",
             "2001:4860::8888",
