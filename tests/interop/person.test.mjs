@@ -198,9 +198,14 @@ for (const [hers, his] of [['chromium', 'firefox'], ['firefox', 'chromium']]) {
       }
     });
 
-    await step('declines his call', async () => {
-      await romeo.press(`${row('juliet')} [data-kind=audio]`);
-      await juliet.shows('#incoming', /romeo calls/);
+    await step('declines his call, of which she reads in either language', async () => {
+      await romeo.press(`${row('juliet')} [data-kind=video]`);
+      await juliet.shows('#incoming', /romeo calls with video.*Microphone.*Accept with video/s);
+      for (const expected of [/romeo 邀请视频通话.*麦克风.*视频接听/s, /romeo calls with video.*Microphone.*Accept with video/s]) {
+        // The button is behind the dialog.
+        await juliet.page.evaluate(() => document.getElementById('language').click());
+        await juliet.shows('#incoming', expected);
+      }
       await juliet.decline();
       await juliet.hides('#incoming');
       await romeo.says(/^The call is over: declined\.$/);

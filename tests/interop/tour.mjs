@@ -12,7 +12,7 @@ const TOKEN = 'what only operators know';
 
 /** What a world must be like. */
 export const TOUR = {
-  config: { access: { mode: 'contacts', guests: ['juliet@localhost'] }, http: { admin_token: TOKEN } },
+  config: { access: { mode: 'contacts', guests: ['laurence@localhost'] }, http: { admin_token: TOKEN } },
 };
 
 /**
@@ -30,9 +30,15 @@ export async function tour(world, browser, look) {
     await server.addContact(name, 'juliet@localhost', 'Juliet Capulet');
   }
 
-  const guest = await page(undefined, { link: '#call=juliet@localhost' });
+  const guest = await page(undefined, { link: '#call=laurence@localhost' });
   await guest.shows('#visit');
   await look('guest link', guest);
+  await guest.press('#visit-audio');
+  await guest.says(/^Calling/);
+  await guest.hangUp();
+  await guest.says(/over/);
+  await guest.shows('#no-contacts');
+  await look('guest', guest);
   await guest.close();
 
   const juliet = await page(undefined, { tone: PAGE_TONE, carry: true });
@@ -59,6 +65,10 @@ export async function tour(world, browser, look) {
   await juliet.shows('#contacts [data-jid^=romeo]', /Available/);
   await juliet.page.bringToFront();
   await look('contacts', juliet);
+  await juliet.page.fill('#address', 'Rosaline');
+  await juliet.shows('#no-contacts');
+  await look('nobody by that name', juliet);
+  await juliet.page.fill('#address', '');
   await juliet.press('#tune');
   await juliet.shows('#preview');
   await look('devices', juliet);

@@ -161,45 +161,52 @@ function announce(call) {
     return;
   }
   state.call = call;
-  const name = nameOf(call);
-  setText(find('caller'), words(call.media.video ? 'callsVideo' : 'calls', { name }));
-  setText(find('caller-hint'), name === call.person || isGuest(call) ? '' : call.person);
-  paint(find('caller-portrait'), call.person, name);
-  show('accept-audio', call.media.video);
-  setText(find('accept').querySelector('span'), words(call.media.video ? 'acceptVideo' : 'accept'));
-  setIcon(find('accept'), call.media.video ? 'camera' : 'phone');
+  renderIncoming(call);
   devices.pick(find('incoming-pickers'));
   if (find('devices').open) find('devices').close();
   find('incoming').showModal();
   // Not on a button: whoever is typing just now would press it.
   find('caller').focus();
-  document.title = `☎ ${name}`;
   follow(call);
   call.addEventListener('state', () => {
     if (call.state === 'ended') tellEnd(call);
   });
 }
 
+/** Who calls, and how to answer. @param {Call} call */
+function renderIncoming(call) {
+  const name = nameOf(call);
+  const { video } = call.media;
+  setText(find('caller'), words(video ? 'callsVideo' : 'calls', { name }));
+  setText(find('caller-hint'), name === call.person || isGuest(call) ? '' : call.person);
+  paint(find('caller-portrait'), call.person, name);
+  show('accept-audio', video);
+  setText(find('accept').querySelector('span'), words(video ? 'acceptVideo' : 'accept'));
+  setIcon(find('accept'), video ? 'camera' : 'phone');
+  document.title = `☎ ${name}`;
+}
+
 /** Tells a call's course. @param {Call} call */
 function follow(call) {
-  const name = nameOf(call);
+  /** @param {string} key */
+  const told = (key) => words(key, { name: nameOf(call) });
   const update = () => {
     if (state.call !== call) return;
     if (call.state === 'incoming') ring();
     else if (call.state === 'ringing') ringBack();
     else silence();
     if (call.state === 'ended') over();
-    else say(() => words(`state.${call.state}`, { name }));
+    else say(() => told(`state.${call.state}`));
   };
   call.addEventListener('state', update);
   call.addEventListener('path', () => {
     if (!call.flowing && call.state === 'connected') say(() => words('pathLost'), true);
-    else if (call.state === 'connected') say(() => words('state.connected', { name }));
+    else if (call.state === 'connected') say(() => told('state.connected'));
   });
   call.addEventListener('info', (event) => {
     const { name: info, kind } = /** @type {CustomEvent} */ (event).detail;
     const key = `info.${info}${info.endsWith('mute') ? `.${kind ?? 'audio'}` : ''}`;
-    if (knows(key)) say(() => words(key, { name }));
+    if (knows(key)) say(() => told(key));
   });
   call.addEventListener('device', (event) => {
     const { kind, lost } = /** @type {CustomEvent} */ (event).detail;
@@ -219,7 +226,7 @@ function open(call) {
   if (find('incoming').open) find('incoming').close();
   document.title = 'Campana';
   enter('call');
-  stage.open(call, nameOf(call));
+  stage.open(call, () => nameOf(call));
   network.follow(call);
   find('peer').focus();
 }
@@ -267,8 +274,9 @@ async function visit(video) {
 async function invite() {
   if (!state.client) return;
   const link = invitation(state.client.jid.split('/', 1)[0]);
-  await navigator.clipboard?.writeText(link).catch(() => {}); // Then it can be copied by hand.
-  say(() => words('invited', { link }));
+  // Over plain HTTP there is no clipboard: then it is copied by hand.
+  const copied = await navigator.clipboard?.writeText(link).then(() => true, () => false);
+  say(() => words(copied ? 'invited' : 'inviteByHand', { link }));
 }
 
 /** @param {() => unknown} action */
@@ -341,6 +349,8 @@ press('language', () => {
   if (document.body.dataset.screen === 'start') renderStart(state.config, find('visit').hidden);
   setText(find('status'), saying());
   contacts.render();
+  if (find('incoming').open && state.call) renderIncoming(state.call);
+  devices.refill();
   stage.render();
   network.update();
   setText(find('language'), words('language'));

@@ -25,8 +25,9 @@ export function whenChosen(listener) {
   onChoice = listener;
 }
 
-/** Fills `place` with a list of devices for each kind. @param {HTMLElement} place */
+/** Fills `place` with a list of devices for each kind; a meter in it is the microphone's. @param {HTMLElement} place */
 export async function pick(place) {
+  const meter = place.querySelectorAll('meter');
   const known = await (navigator.mediaDevices?.enumerateDevices() ?? Promise.resolve([])).catch(() => []);
   const pickers = KINDS.flatMap(([type, kind, label]) => {
     const devices = known.filter((device) => device.kind === type && device.deviceId !== 'default' && device.deviceId !== 'communications');
@@ -41,9 +42,14 @@ export async function pick(place) {
     select.value = choice[kind] ?? '';
     if (select.selectedIndex < 0) select.value = '';
     select.addEventListener('change', () => choose(kind, select.value));
-    return [make('label', { for: id }, words(label)), select];
+    return [make('label', { for: id }, words(label)), select, ...(kind === 'audio' ? meter : [])];
   });
   place.replaceChildren(...pickers);
+}
+
+/** Fills anew the lists that there are: other devices, or other words. */
+export function refill() {
+  for (const id of ['pickers', 'incoming-pickers']) if (find(id).querySelector('select')) pick(find(id));
 }
 
 /** Opens the dialog; with a picture and a level while there is no call. @param {boolean} inCall */
@@ -123,6 +129,4 @@ function stored() {
 }
 
 find('devices').addEventListener('close', stopPreview);
-navigator.mediaDevices?.addEventListener?.('devicechange', () => {
-  for (const id of ['pickers', 'incoming-pickers']) if (find(id).children.length > 0) pick(find(id));
-});
+navigator.mediaDevices?.addEventListener?.('devicechange', refill);

@@ -1,7 +1,7 @@
 // What the network does to a call, while somebody looks.
 
 import { find, make, show } from './dom.js';
-import { words } from './words.js';
+import { knows, words } from './words.js';
 
 /** @typedef {import('../network.js').Report} Report */
 
@@ -72,7 +72,7 @@ function draw({ path, rtt, flows, pairs }) {
   find('network-pairs').replaceChildren(...pairs.slice(0, MAX_PAIRS).map((pair) => make(
     'tr', pair.selected ? { class: 'selected' } : {},
     place(pair.local), place(pair.remote),
-    make('td', {}, pair.selected ? words('selected') : pair.state, ...(pair.rtt === null ? [] : [make('small', {}, `${Math.round(pair.rtt)} ms`)])),
+    make('td', {}, condition(pair), ...(pair.rtt === null ? [] : [make('small', {}, `${Math.round(pair.rtt)} ms`)])),
   )));
 }
 
@@ -80,6 +80,12 @@ function draw({ path, rtt, flows, pairs }) {
 const place = ({ type, protocol, address }) => make(
   'td', {}, `${type || '–'} ${protocol}`, make('small', {}, address || words('hidden')),
 );
+
+/** @param {Report['pairs'][number]} pair */
+function condition({ selected, state }) {
+  const key = selected ? 'selected' : `pair.${state}`;
+  return knows(key) ? words(key) : state;
+}
 
 /** @param {number | null} rate in bit/s */
 function bits(rate) {

@@ -10,7 +10,7 @@ import { words } from './words.js';
 export class Stage {
   /** @type {Call | null} */
   #call = null;
-  #name = '';
+  #name = () => '';
   /** @type {Map<string, HTMLVideoElement>} */
   #tiles = new Map();
   /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -18,12 +18,10 @@ export class Stage {
   /** @type {{release: () => Promise<void>} | null} */
   #awake = null;
 
-  /** @param {Call} call @param {string} name */
+  /** @param {Call} call @param {() => string} name in the language of now */
   open(call, name) {
     this.#call = call;
     this.#name = name;
-    setText(find('peer'), name);
-    paint(find('peer-portrait'), call.person, name);
     this.#clock = setInterval(() => this.#phase(), 1000);
     for (const type of ['state', 'media', 'path']) call.addEventListener(type, () => this.render());
     this.useSpeaker();
@@ -56,6 +54,8 @@ export class Stage {
   render() {
     const call = this.#call;
     if (!call || call.state === 'ended') return;
+    setText(find('peer'), this.#name());
+    paint(find('peer-portrait'), call.person, this.#name());
     const sound = find('remote-sound');
     if (sound.srcObject !== call.remoteStream) sound.srcObject = call.remoteStream;
     this.#renderTiles(call);
@@ -83,7 +83,7 @@ export class Stage {
     }
     for (const track of moving) {
       if (this.#tiles.has(track.id)) continue;
-      const video = /** @type {HTMLVideoElement} */ (make('video', { autoplay: '', playsinline: '', 'aria-label': this.#name }));
+      const video = /** @type {HTMLVideoElement} */ (make('video', { autoplay: '', playsinline: '', 'aria-label': this.#name() }));
       video.muted = true; // The sound has a place of its own.
       video.srcObject = new MediaStream([track]);
       this.#tiles.set(track.id, video);
@@ -106,7 +106,7 @@ export class Stage {
 
   /** @param {Call} call */
   #notes(call) {
-    const name = this.#name;
+    const name = this.#name();
     return [
       call.state === 'connected' && !call.flowing && words('pathLost'),
       call.held && words('youHold'),

@@ -385,7 +385,7 @@ const STYLE: &str = "\
 :root{color-scheme:light dark;font:15px/1.45 system-ui,sans-serif}\
 body{margin:0;color:light-dark(#222,#eee);background:light-dark(#fff,#181818)}main{padding:1rem;max-width:90rem;margin:auto}\
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:1.5rem}\
-.wide{overflow-x:auto}table{border-collapse:collapse}\
+.wide{overflow-x:auto}table{border-collapse:collapse;white-space:nowrap}\
 th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #8886;vertical-align:top}\
 tbody th{font-weight:600}dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}\
 dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}\
