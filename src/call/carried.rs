@@ -34,7 +34,7 @@ impl Calls {
             let rings = self.calls.get(&id).is_some_and(|call| {
                 call.sid == message.sid
                     && call.rings_on(device)
-                    && other.is_none_or(|other| call.caller == *other)
+                    && other.is_none_or(|other| call.caller() == other)
             });
             if rings {
                 debug!(call.id = id.0, "Another device of the person answered");
@@ -60,7 +60,7 @@ impl Call {
     /// The person whose device carries the call, if it is she who is called.
     pub(super) fn owner_called(&self) -> Option<BareJid> {
         let owner = self.through.as_ref()?.to_bare();
-        (owner == self.callee).then_some(owner)
+        (owner == *self.callee()).then_some(owner)
     }
 
     /// Whether a carried call rings on the device that carries it, announced by XEP-0353.
@@ -70,6 +70,6 @@ impl Call {
             .first()
             .and_then(Option::as_ref)
             .is_some_and(|caller| caller.is_proposed());
-        self.taken.is_none() && announced && self.callee == device.to_bare()
+        self.taken.is_none() && announced && *self.callee() == device.to_bare()
     }
 }

@@ -23,7 +23,7 @@ impl Calls {
             let Some(call) = self.calls.get(&id) else {
                 continue;
             };
-            if call.caller != *between.person || !call.proposed || call.taken.is_some() {
+            if call.caller() != between.person || !call.proposed || call.taken.is_some() {
                 continue;
             }
             let ours = (call.sid.as_str().as_bytes(), between.person.as_str());
@@ -54,7 +54,7 @@ impl Calls {
                     .and_then(|leg| call.legs.get(leg)?.as_ref())
                     .is_some_and(|leg| leg.is_initiated());
                 asked
-                    && call.caller == *between.person
+                    && call.caller() == between.person
                     && call.taken.is_none()
                     && call.sid.as_str().as_bytes() < sid.as_str().as_bytes()
             })
@@ -81,7 +81,7 @@ impl Calls {
             None => self.of_pair(between.person, &from),
             Some(device) => {
                 let mut calls = self.carried_by(device);
-                let with = |call: &Call| [&call.caller, &call.callee].contains(&&from);
+                let with = |call: &Call| [call.caller(), call.callee()].contains(&&from);
                 calls.retain(|id| self.calls.get(id).is_some_and(|call| with(call)));
                 calls
             }
@@ -112,7 +112,7 @@ impl Call {
     /// Takes the open `<propose/>` back.
     pub(super) fn retract(&mut self, step: Step, out: &mut dyn Sink) {
         if std::mem::take(&mut self.proposed) {
-            self.message(self.callee.as_str(), What::Inform, step, out);
+            self.message(self.callee().as_str(), What::Inform, step, out);
         }
     }
 

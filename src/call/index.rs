@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::Arc;
 
 use jid::{BareJid, FullJid};
 
@@ -13,7 +14,7 @@ use crate::jingle::Sid;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Parties {
     /// The two people, whoever calls, and the sid.
-    Gateway(Pair, Sid),
+    Gateway(Arc<Pair>, Sid),
     /// The device that carries it, the other party, and the sid.
     Carried(FullJid, BareJid, Sid),
 }
@@ -76,9 +77,9 @@ impl Between<'_> {
 impl Call {
     /// Under what it is known.
     pub(super) fn parties(&self) -> Parties {
-        let (caller, callee, sid) = (&self.caller, &self.callee, &self.sid);
+        let (caller, callee, sid) = (self.caller(), self.callee(), &self.sid);
         match &self.through {
-            None => Parties::Gateway(pair(caller, callee), sid.clone()),
+            None => Parties::Gateway(Arc::clone(&self.people), sid.clone()),
             Some(device) => {
                 let other = if *caller == device.to_bare() {
                     callee
@@ -94,12 +95,12 @@ impl Call {
 /// Two people in order, whoever calls.
 pub(super) type Pair = (BareJid, BareJid);
 
-pub(super) fn pair(one: &BareJid, other: &BareJid) -> Pair {
-    if one <= other {
+pub(super) fn pair(one: &BareJid, other: &BareJid) -> Arc<Pair> {
+    Arc::new(if one <= other {
         (one.clone(), other.clone())
     } else {
         (other.clone(), one.clone())
-    }
+    })
 }
 
 /// Most people and devices have one call at a time.

@@ -294,7 +294,7 @@ impl Calls {
         };
         let from = between.from;
         let leg = call.leg_of(from);
-        let is_callee = call.callee == from.to_bare() && leg != Some(0);
+        let is_callee = *call.callee() == from.to_bare() && leg != Some(0);
         let proposed = call.proposed;
         if let Some(leg) = leg {
             self.heard(id, leg);
@@ -442,7 +442,7 @@ fn devices(call: &Call, cx: &Context<'_>) -> Devices {
             announced: !called,
         };
     }
-    let mut devices = cx.directory.devices(&call.callee, call.media);
+    let mut devices = cx.directory.devices(call.callee(), call.media);
     if let Some(caller) = call.legs.first().and_then(Option::as_ref) {
         devices.web.retain(|device| *device != *caller.line.peer);
         devices.direct = devices.direct.filter(|device| *device != *caller.line.peer);

@@ -5,6 +5,7 @@ use std::time::Instant;
 use jid::{BareJid, FullJid};
 use tracing::Span;
 
+use super::index::Pair;
 use super::leg::jingle::send_message;
 use super::leg::{Kind, Leg, Line};
 use super::signal::{Description, Ending, Signal};
@@ -20,8 +21,10 @@ use crate::web::Media;
 pub(super) struct Call {
     pub(super) id: CallId,
     pub(super) sid: Sid,
-    pub(super) caller: BareJid,
-    pub(super) callee: BareJid,
+    /// Caller and callee, in order.
+    pub(super) people: Arc<Pair>,
+    /// The first of them calls.
+    pub(super) first_calls: bool,
     pub(super) media: Media,
     pub(super) began: Instant,
     pub(super) picked_up: Option<Instant>,
@@ -66,6 +69,16 @@ pub(super) enum Course {
 }
 
 impl Call {
+    pub(super) fn caller(&self) -> &BareJid {
+        let (first, second) = &*self.people;
+        if self.first_calls { first } else { second }
+    }
+
+    pub(super) fn callee(&self) -> &BareJid {
+        let (first, second) = &*self.people;
+        if self.first_calls { second } else { first }
+    }
+
     pub(super) fn leg_of(&self, peer: &FullJid) -> Option<usize> {
         self.legs
             .iter()

@@ -25,7 +25,7 @@ impl Call {
             let event = Event::Began {
                 sid: self.sid.as_str().to_owned(),
                 caller: caller.map_or_else(String::new, |leg| leg.line.peer.to_string()),
-                callee: self.callee.to_string(),
+                callee: self.callee().to_string(),
                 media: self.media.names().collect::<Vec<_>>().join(" "),
             };
             journal.note(self.id, event);

@@ -18,7 +18,7 @@ impl Call {
     pub(super) fn ring(&mut self, cx: &mut Context<'_>, devices: Devices) -> Course {
         let media = self.media;
         for device in devices.web {
-            let named = self.through.as_ref().map(|_| self.caller.clone());
+            let named = self.through.as_ref().map(|_| self.caller().clone());
             let web = Web::ring(self.sid.clone(), named);
             let leg = self.add(device, Kind::Web(Box::new(web)));
             if let Some(Leg {
@@ -34,7 +34,7 @@ impl Call {
             // To the bare JID: the server hands it to every device, and keeps it for those that
             // are woken by it (XEP-0353 §3.1).
             let step = Step::Propose(media.names().map(str::to_owned).collect());
-            self.message(self.callee.as_str(), What::Begin, step, cx.out);
+            self.message(self.callee().as_str(), What::Begin, step, cx.out);
             self.proposed = true;
         }
         let rings = self.legs.len() > 1;

@@ -37,7 +37,7 @@ pub struct Calls {
     pub(super) by_device: HashMap<Arc<FullJid>, Vec<CallId>>,
     usage: Usage,
     /// The calls that join two people, in either direction, at their gateway addresses.
-    pub(super) pairs: HashMap<Pair, Vec<CallId>>,
+    pub(super) pairs: HashMap<Arc<Pair>, Vec<CallId>>,
     pub(super) timers: Timers,
     counters: Arc<Counters>,
     next: u64,
@@ -283,8 +283,8 @@ impl Calls {
             .values()
             .map(|call| Summary {
                 number: call.id.number(),
-                caller: call.caller.clone(),
-                callee: call.callee.clone(),
+                caller: call.caller().clone(),
+                callee: call.callee().clone(),
                 media: call.media,
                 state: if call.established {
                     "talking"
@@ -386,6 +386,7 @@ impl Calls {
             ..
         } = between;
         let caller = from.to_bare();
+        let people = pair(&caller, person);
         let (to_caller, to_callee) = self.carriers(between)?;
         self.next += 1;
         let id = CallId(self.next);
@@ -403,8 +404,8 @@ impl Calls {
         let call = Call {
             id,
             sid,
-            caller: caller.clone(),
-            callee: person.clone(),
+            first_calls: people.0 == caller,
+            people: Arc::clone(&people),
             media: if media.is_empty() {
                 Media::AUDIO
             } else {
@@ -449,7 +450,7 @@ impl Calls {
         }
         self.usage.opened(&caller, now);
         if call.through.is_none() {
-            let joined = self.pairs.entry(pair(&caller, person)).or_insert_with(one);
+            let joined = self.pairs.entry(people).or_insert_with(one);
             joined.push(id);
         }
         self.calls.insert(id, Box::new(call));
@@ -530,19 +531,19 @@ impl Calls {
             return;
         };
         self.timers.stop_all(id, call.legs.len());
-        if call.through.is_none() {
-            let pair = pair(&call.caller, &call.callee);
-            if let Some(calls) = self.pairs.get_mut(&pair) {
-                calls.retain(|call| *call != id);
-                if calls.is_empty() {
-                    self.pairs.remove(&pair);
-                }
+        if call.through.is_none()
+            && let Some(calls) = self.pairs.get_mut(&call.people)
+        {
+            calls.retain(|call| *call != id);
+            if calls.is_empty() {
+                self.pairs.remove(&call.people);
             }
         }
         self.past.put(now, call.parties());
         if let Some(owner) = call.owner_called() {
             self.usage.closed(&owner);
         }
+        self.usage.closed(call.caller());
         for device in call.devices {
             if let Some(calls) = self.by_device.get_mut(&device) {
                 calls.retain(|call| *call != id);
@@ -552,7 +553,6 @@ impl Calls {
                 }
             }
         }
-        self.usage.closed(&call.caller);
         trim(&mut self.calls);
         trim(&mut self.by_device);
         trim(&mut self.pairs);
