@@ -524,27 +524,55 @@ impl Load {
         );
     }
 
-    /// An allocation for each client.
+    /// An allocation for each client. So many are under way at a time that the server always has
+    /// something to do.
     fn allocate(&mut self, count: u32) -> Vec<Flow> {
-        let all: Vec<_> = (0..count).map(address).collect();
-        let mut flows = Vec::new();
-        for part in all.chunks(64) {
-            let requests: Vec<_> = part.iter().map(|it| (*it, allocate_request(1))).collect();
-            let challenges = self.exchange(&requests);
-            let requests = part.iter().map(|client| {
-                let nonce = nonce(&challenges[client]);
-                let bytes = self.signed(Method::ALLOCATE, 2, &nonce, |writer| {
-                    writer.attribute(&Attribute::RequestedTransport(17));
-                });
-                (*client, bytes)
-            });
-            let requests: Vec<_> = requests.collect();
-            let replies = self.exchange(&requests);
-            flows.extend(part.iter().map(|client| Flow {
-                client: *client,
-                relay: relayed(&replies[client]),
-            }));
+        let start = Instant::now();
+        let plain = allocate_request(1);
+        let mut clients = (0..count).map(address);
+        let (mut flows, mut open, mut new) = (Vec::new(), HashMap::new(), Vec::new());
+        let mut progress = start;
+        loop {
+            for client in clients.by_ref().take(UNDER_WAY - open.len()) {
+                open.insert(client, plain.clone());
+                new.push((client, plain.clone()));
+            }
+            if open.is_empty() {
+                break;
+            }
+            self.send(&new);
+            new.clear();
+            let came = self.receiver.receive(self.clients.as_fd(), 64).unwrap_or(0);
+            for index in 0..came {
+                let Some((received, bytes)) = self.receiver.get(index) else {
+                    continue;
+                };
+                let reply = bytes[..received.length].to_vec();
+                let Some(client) = received.to else {
+                    continue;
+                };
+                if !(open.get(&client)).is_some_and(|request| answers(&reply, request)) {
+                    continue;
+                }
+                if Message::decode(&reply).unwrap().class() == Class::Success {
+                    open.remove(&client);
+                    let relay = relayed(&reply);
+                    flows.push(Flow { client, relay });
+                } else {
+                    let again = self.signed(Method::ALLOCATE, 2, &nonce(&reply), |writer| {
+                        writer.attribute(&Attribute::RequestedTransport(17));
+                    });
+                    open.insert(client, again.clone());
+                    new.push((client, again));
+                }
+                progress = Instant::now();
+            }
+            if progress.elapsed() > PATIENCE {
+                new = open.clone().into_iter().collect();
+                progress = Instant::now();
+            }
         }
+        self.waited += start.elapsed();
         flows
     }
 
@@ -600,23 +628,13 @@ impl Load {
         let start = Instant::now();
         for _ in 0..50 {
             let open = requests.iter().filter(|it| !replies.contains_key(&it.0));
-            let open: Vec<_> = open.collect();
+            let open: Vec<_> = open.cloned().collect();
             if open.is_empty() {
                 self.waited += start.elapsed();
                 return replies;
             }
-            let mut rest = &open[..];
-            while !rest.is_empty() {
-                let batch = rest.iter().map(|(client, bytes)| Outgoing {
-                    data: bytes,
-                    to: self.server,
-                    from: Some(*client),
-                    segment: 0,
-                });
-                let taken = self.sender.send(self.clients.as_fd(), batch).unwrap_or(0);
-                rest = &rest[taken..];
-            }
-            let patience = Instant::now() + Duration::from_millis(200);
+            self.send(&open);
+            let patience = Instant::now() + PATIENCE;
             while replies.len() < requests.len() && Instant::now() < patience {
                 let came = self.receiver.receive(self.clients.as_fd(), 64).unwrap_or(0);
                 for index in 0..came {
@@ -632,6 +650,20 @@ impl Load {
             }
         }
         panic!("no answer to {} requests", requests.len() - replies.len());
+    }
+
+    /// Each from its client.
+    fn send(&mut self, mut requests: &[(IpAddr, Vec<u8>)]) {
+        while !requests.is_empty() {
+            let batch = requests.iter().map(|(client, bytes)| Outgoing {
+                data: bytes,
+                to: self.server,
+                from: Some(*client),
+                segment: 0,
+            });
+            let taken = self.sender.send(self.clients.as_fd(), batch).unwrap_or(0);
+            requests = &requests[taken..];
+        }
     }
 
     fn signed(
@@ -719,5 +751,11 @@ fn rss(pid: u32) -> u64 {
 
 /// Datagrams under way.
 const WINDOW: u64 = 192;
+
+/// Allocations under way.
+const UNDER_WAY: usize = 64;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 const REALM: &str = "bench";
