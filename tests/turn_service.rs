@@ -62,6 +62,17 @@ fn a_secret_that_everybody_knows_is_an_error() {
     assert!(error.to_string().contains("turn.secret"), "{error}");
 }
 
+/// Else it would stand still whenever the kernel's table of them grows.
+#[test]
+fn there_is_room_for_the_descriptors_of_all_relays_from_the_start() {
+    let lines = "listen = ['udp:127.0.0.1:0']\nrelay_ports = '30000-30499'\nconnections = 100";
+    let _service = service(lines).unwrap();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("FDSize:"));
+    let size: usize = line.unwrap()["FDSize:".len()..].trim().parse().unwrap();
+    assert!(size >= 600, "{size}");
+}
+
 #[tokio::test]
 async fn it_answers_on_every_listener_until_it_is_stopped() {
     let lines = "listen = ['udp:127.0.0.1:0', 'udp:0.0.0.0:0', 'udp:[::1]:0', 'udp:[::]:0']

@@ -26,6 +26,7 @@ mod worker;
 use std::{
     io,
     net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
+    os::fd::{AsFd, RawFd},
     sync::{Arc, OnceLock},
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -33,7 +34,10 @@ use std::{
 
 use mailbox::{Command, Mailbox};
 use rand::RngExt;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::{
+    io::fcntl_dupfd_cloexec,
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::mpsc::Sender;
 
@@ -66,10 +70,13 @@ pub fn start(config: &Config, secrets: Secrets, beside: &[SocketAddr]) -> Result
         _ => None,
     };
     raise_descriptors();
-    for told in config.relay_addresses() {
-        let address = config.bind_address(told);
+    let addresses = config.bound_addresses();
+    let descriptors = addresses.len() * config.relay_ports.count() + config.connections;
+    for address in addresses {
         // Any port will do: this only asks whether the address is ours.
-        bind(SocketAddr::new(address, 0)).map_err(|source| Error::Relay { address, source })?;
+        let socket = bind(SocketAddr::new(address, 0));
+        let socket = socket.map_err(|source| Error::Relay { address, source })?;
+        make_room(&socket, descriptors);
     }
     let count = match config.workers {
         0 => thread::available_parallelism().map_or(1, Into::into),
@@ -376,10 +383,27 @@ fn raise_descriptors() {
     }
 }
 
+/// Has the kernel make room for so many descriptors now.
+///
+/// Its table of them doubles when it is full, and where there are threads it waits each time until
+/// none looks at the old one: some ten milliseconds in which nothing is relayed.
+fn make_room(descriptor: impl AsFd, count: usize) {
+    let limit = getrlimit(Resource::Nofile).current;
+    let limit = limit.and_then(|it| usize::try_from(it).ok());
+    let last = count.min(ROOM).min(limit.unwrap_or(ROOM)).saturating_sub(1);
+    if let Ok(last) = RawFd::try_from(last) {
+        // Closed at once; the room stays.
+        let _ = fcntl_dupfd_cloexec(descriptor, last);
+    }
+}
+
 fn unix() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
 }
+
+/// Descriptors that room is made for at most: half a megabyte of the kernel's memory.
+const ROOM: usize = 65_536;
 
 /// What may wait in a listener while the thread is busy elsewhere: milliseconds of a line's rate.
 /// With more, a flood would make everybody wait longer, and be served no better.
