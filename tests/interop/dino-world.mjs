@@ -7,6 +7,7 @@ import { afterEach } from 'node:test';
 import { startDino } from './dino.mjs';
 import { startEjabberd } from './ejabberd.mjs';
 import { PAGE_TONE, PEER_TONE } from './expect.mjs';
+import { apartWorld } from './islands.mjs';
 import { until } from './process.mjs';
 import { openCalls } from './tour.mjs';
 import { testWorld } from './world.mjs';
@@ -16,15 +17,16 @@ import { testWorld } from './world.mjs';
  * calls, its person's own.
  * @param {{
  *   camera?: boolean, carry?: boolean, startServer?: Function, privileged?: boolean, contacts?: boolean,
- *   relayed?: boolean,
+ *   apart?: boolean,
  * }} [options] `contacts`: only contacts may call, these two have each other's gateway address as one,
- *   and no page is open yet; `relayed`: Dino's datagrams reach nobody but Campana's TURN server
+ *   and no page is open yet; `apart`: Dino and the page are in networks of their own, as of `islands.mjs`
  */
 export function dinoWorld({
   camera = false, carry = false, startServer = startEjabberd, privileged = true, contacts = false,
-  relayed = false,
+  apart = false,
 } = {}) {
-  const world = testWorld({
+  const make = apart ? apartWorld : testWorld;
+  const world = make({
     // `localhost` is resolved without asking: Dino would find no server there.
     startServer: ({ dir }) => startServer({ dir, host: 'im.test', privileged }),
     config: { http: { admin_token: TOKEN }, ...contacts && { access: { mode: 'contacts' } } },
@@ -37,14 +39,14 @@ export function dinoWorld({
     both.address = carry ? juliet.jid : world.addressOf(juliet);
     both.calls = () => openCalls(world, TOKEN);
     both.pictures = world.dir;
-    both.anotherTab = () => world.page(juliet, { tone: PAGE_TONE, carry });
-    if (contacts) await world.introduce(juliet, romeo, (person) => world.addressOf(person));
-    else if (carry) await world.befriend(juliet, romeo);
-    else await world.server.addContact(romeo.jid.split('@')[0], both.address);
+    both.network = world.far;
+    both.network?.countDatagrams(world.relay.port);
+    both.anotherTab = () => world.page(juliet, { tone: PAGE_TONE, carry, network: world.near });
+    await world.introduce(juliet, romeo, carry ? undefined : (person) => world.addressOf(person));
     if (!contacts) both.page = await both.anotherTab();
     both.dino = await startDino({
       dir: path.join(world.dir, 'dino'), server: world.server, person: romeo, contacts: [both.address],
-      tone: PEER_TONE, camera, relay: relayed ? world.relay : undefined,
+      tone: PEER_TONE, camera, network: world.far,
     });
     world.closing(() => both.dino.stop());
   });
@@ -61,6 +63,8 @@ class Both {
   romeo;
   /** Campana's TURN server. */
   relay;
+  /** Where Dino is, if not here. */
+  network;
   /** Where Dino calls the person at the page. */
   address;
   page;
@@ -121,7 +125,29 @@ class Both {
     return {
       packetsAtPage: audioPackets, 'page: Dino’s tone': await page.tone(PEER_TONE),
       'Dino: page’s tone': dino.tone(PAGE_TONE), path: `${local?.type} – ${remote?.type}`,
+      ...this.network && await this.#expectRelayed(local, remote),
     };
+  }
+
+  /** Both ends use relays of ours, and nothing else comes to Dino. */
+  async #expectRelayed(local, remote) {
+    for (const end of [local, remote]) assert.equal(end.type, 'relay');
+    assert.equal(remote.address, this.relay.address);
+    const before = this.network.datagrams();
+    const now = await until('datagrams go on to pass Dino’s relay', () => {
+      const { received, sent, strange } = this.network.datagrams();
+      return received >= before.received + 40 && sent >= before.sent + 40 && { received, sent, strange };
+    });
+    assert.equal(now.strange, 0, 'somebody else reached Dino');
+    return { datagramsAtDino: now };
+  }
+
+  /** Gives how many pictures the page has decoded. */
+  expectPicturesAtPage() {
+    return until('pictures at the page', async () => {
+      const { videoFrames } = await this.page.media();
+      return videoFrames >= 10 && videoFrames;
+    }, { within: 20_000 });
   }
 
   /** Dino shows what the page's camera sees: Chromium's is green and moves, Dino itself is not green. */
@@ -134,5 +160,9 @@ class Both {
     }, { within: 30_000, every: 2000 });
   }
 }
+
+/** Dino's numbers for what became of a call. */
+export const DECLINED = 5;
+export const MISSED = 6;
 
 const TOKEN = 'what only operators know';

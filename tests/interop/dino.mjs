@@ -8,18 +8,17 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
-import { receiveDatagrams } from './datagrams.mjs';
 import { toneShare } from './media.mjs';
-import { ownAddress, sleep, start, until } from './process.mjs';
-import { Wire } from './wire.mjs';
+import { sleep, start, until } from './process.mjs';
+import { HERE, Wire } from './wire.mjs';
 
 /**
  * Starts Dino and waits until it is online.
  * @param {{
  *   dir: string, server: object, person: {jid: string, password: string}, contacts: string[],
- *   tone: number, camera?: boolean, relay?: {address: string, port: number},
- * }} options `contacts`: the addresses it has a chat with; `tone`: what its microphone hears; `relay`: it is
- *   in a network that leads to the XMPP server and, for datagrams, to that place only
+ *   tone: number, camera?: boolean, network?: object,
+ * }} options `contacts`: the addresses it has a chat with; `tone`: what its microphone hears; `network` of
+ *   `islands.mjs`: where it runs, if not here
  */
 export async function startDino(options) {
   const dino = new Dino(options);
@@ -46,9 +45,6 @@ class Dino {
   #forwarder;
   /** The address that its server has for it. */
   #address = `127.64.${(process.pid >> 8) & 255}.${process.pid & 255}`;
-  /** The process whose network it is in, if not in ours. */
-  #network;
-  #ways = [];
   #dino;
   #speaker;
   /** The last call that was looked at, in its database. */
@@ -84,7 +80,6 @@ class Dino {
   async boot() {
     await Promise.all([this.#startDisplay(), this.#startBus(), this.#startSound(), this.#forward()]);
     if (this.#options.camera) await this.#startPipeWire();
-    if (this.#options.relay) await this.#startNetwork(this.#options.relay);
     await this.#seed();
     await this.#start();
     this.#speaker = new Speaker(this.#env);
@@ -219,8 +214,7 @@ class Dino {
     this.#speaker?.stop();
     await this.#dino?.stop(2000);
     for (const helper of this.#helpers.reverse()) await helper.stop(2000);
-    for (const way of this.#ways) way.close();
-    this.#forwarder?.close();
+    await this.#forwarder?.close();
     rmSync(this.#runtime, { recursive: true, force: true });
   }
 
@@ -231,8 +225,8 @@ class Dino {
       + ' && mount --bind "$1/authorities.pem" /etc/ssl/certs/ca-certificates.crt'
       + ' && exec dino-im --print-xmpp=all';
     const rights = process.getuid() === 0 ? '-m' : '-Urm';
-    const elsewhere = this.#network ? ['nsenter', `--net=/proc/${this.#network.pid}/ns/net`] : [];
-    const [command, ...args] = [...elsewhere, 'unshare', rights, 'sh', '-c', script, 'dino', this.#dir];
+    const inside = this.#options.network?.inside ?? [];
+    const [command, ...args] = [...inside, 'unshare', rights, 'sh', '-c', script, 'dino', this.#dir];
     this.#dino = start(command, args, {
       env: this.#env, log: path.join(this.#dir, 'dino.log'),
     });
@@ -312,41 +306,17 @@ class Dino {
     return stdout.includes('node.name = "camera"');
   }
 
-  /** A network of its own, with our address: what is sent to us, but for the ways laid here, is lost. */
-  async #startNetwork(relay) {
-    if (process.getuid() !== 0) throw new Error('network namespaces take root');
-    const [streams, datagrams] = ['streams', 'datagrams'].map((name) => path.join(this.#runtime, name));
-    const server = { port: 5222, host: this.#address };
-    const wire = new Wire({ path: streams }, server);
-    await wire.opened;
-    this.#ways.push(wire, await receiveDatagrams({ path: datagrams, to: relay }));
-    const script = 'ip link set lo up && ip link add outside type veth peer name nowhere && ip link set nowhere up'
-      + ' && ip address add "$1/24" dev outside && ip link set outside up && ip route add default dev outside'
-      + ' && shift && exec "$@"';
-    const ways = { datagrams: { path: datagrams, at: relay }, streams: [server, { path: streams }] };
-    this.#network = this.#help('unshare', [
-      '--net', 'sh', '-c', script, 'network', ownAddress(), process.execPath,
-      path.join(import.meta.dirname, 'datagrams.mjs'), JSON.stringify(ways),
-    ], 'network.log');
-    await until('there is a network', () => {
-      if (this.#network.exited) throw new Error(this.#network.output);
-      return this.#network.output.includes('laid');
-    });
-  }
-
-  /** It connects to port 5222 of the domain, at an address of our own here; that is the server's. */
+  /** It connects to port 5222 of the domain, at an address of its own; that is the server's. */
   async #forward() {
-    const { server } = this.#options;
+    const { server, network } = this.#options;
     const address = this.#address;
-    this.#forwarder = net.createServer((client) => {
-      const upstream = net.connect(server.ports.c2s, '127.0.0.1');
-      client.pipe(upstream).pipe(client);
-      client.on('error', () => upstream.destroy());
-      upstream.on('error', () => client.destroy());
-    });
-    await new Promise((resolve, reject) => {
-      this.#forwarder.once('error', reject).listen(5222, address, resolve);
-    });
+    const place = { port: 5222, host: address };
+    if (network) {
+      await network.reach([], [[place, server.ports.c2s]]);
+    } else {
+      this.#forwarder = new Wire(place, { port: server.ports.c2s, host: HERE });
+      await this.#forwarder.opened;
+    }
     const file = (name, text) => writeFileSync(path.join(this.#dir, name), text);
     file('hosts', `127.0.0.1 localhost\n${address} ${server.host}\n`);
     // Nobody answers there, at once.
@@ -464,7 +434,13 @@ class Speaker {
 
   tone(frequency) {
     const samples = Array.from({ length: this.#last.length >> 1 }, (_, i) => this.#last.readInt16LE(2 * i));
-    return toneShare(samples, RATE, frequency);
+    // A tone with gaps, as it is on a busy machine, has no phase of its own over all of it.
+    const shares = [];
+    for (let at = 0; at + PIECE <= samples.length; at += PIECE) {
+      const share = toneShare(samples.slice(at, at + PIECE), RATE, frequency);
+      if (share > 0) shares.push(share);
+    }
+    return shares.reduce((sum, share) => sum + share, 0) / Math.max(1, shares.length);
   }
 
   stop() {
@@ -495,3 +471,5 @@ const CALL_BUTTON = { fromRight: 222, y: 28 };
 const BUTTONS = { microphone: -70, camera: 0, hangUp: 70, fromBottom: 51 };
 
 const RATE = 16_000;
+/** 50 ms. */
+const PIECE = RATE / 20;

@@ -6,40 +6,12 @@
 
 import { test } from 'node:test';
 
+import { testPictures } from './dino-calls.mjs';
 import { dinoWorld } from './dino-world.mjs';
-import { expectPageEnded } from './expect.mjs';
-import { until } from './process.mjs';
 
 const both = dinoWorld({ camera: true });
 
-/** Gives how many pictures the page has decoded. */
-function expectPicturesAtPage() {
-  return until('pictures at the page', async () => {
-    const { videoFrames } = await both.page.media();
-    return videoFrames >= 10 && videoFrames;
-  }, { within: 20_000 });
-}
-
-test('Dino calls with video', async (t) => {
-  await both.dinoCalls({ video: true });
-  await both.page.accept();
-  await both.page.connected();
-  const pictures = await expectPicturesAtPage();
-  t.diagnostic(JSON.stringify({ pictures, ...await both.expectPictureAtDino(), ...await both.expectSoundBothWays() }));
-  await both.dino.hangUp();
-  await expectPageEnded(both.page, 'success');
-});
-
-test('the page calls with video', async (t) => {
-  await both.dino.plugInCamera();
-  const call = await both.pageCalls({ video: true });
-  await call.accept();
-  await both.page.connected();
-  const pictures = await expectPicturesAtPage();
-  t.diagnostic(JSON.stringify({ pictures, ...await both.expectPictureAtDino(), ...await both.expectSoundBothWays() }));
-  await both.dino.hangUp();
-  await expectPageEnded(both.page, 'success');
-});
+testPictures(both);
 
 test('Dino turns its camera on in a call', async (t) => {
   await both.dino.plugInCamera();
@@ -48,7 +20,7 @@ test('Dino turns its camera on in a call', async (t) => {
   await both.page.connected();
   await both.expectSoundBothWays();
   await both.dino.pressCamera();
-  const pictures = await expectPicturesAtPage();
+  const pictures = await both.expectPicturesAtPage();
   t.diagnostic(JSON.stringify({ pictures, ...await both.expectSoundBothWays() }));
   await both.page.hangUp();
 });

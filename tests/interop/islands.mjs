@@ -3,21 +3,24 @@
 // nothing of it is seen where other tests are.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { after } from 'node:test';
 
 import { startEjabberd } from './ejabberd.mjs';
 import { CABLE, Network, ip } from './elsewhere.mjs';
+import { accepts } from './process.mjs';
 import { HERE, Wire } from './wire.mjs';
 import { testWorld } from './world.mjs';
 
 /**
  * A world whose servers are reached from two islands.
- * @param {{startServer?: Function}} [options] ejabberd if not given
+ * @param {{startServer?: Function, config?: object}} [options] as of `testWorld`
  */
-export function apartWorld({ startServer = startEjabberd } = {}) {
+export function apartWorld({ startServer = startEjabberd, config } = {}) {
   let islands = {};
   const world = testWorld({
+    config,
     startServer: (options) => {
       islands = openIslands({ dir: options.dir, names: ['near', 'far'] });
       return startServer(options);
@@ -85,8 +88,10 @@ class Island extends Network {
    */
   async reach(ports, elsewhere = []) {
     const bridge = (port) => ({ port, host: `${this.#subnet}.1` });
-    const all = new Set([...ports, ...elsewhere.map(([, port]) => port)]);
-    const wires = [...all].map((port) => new Wire(bridge(port), { port, host: HERE }));
+    const all = [...new Set([...ports, ...elsewhere.map(([, port]) => port)])];
+    // Prosody listens everywhere.
+    const open = await Promise.all(all.map((port) => accepts(port, bridge(port).host)));
+    const wires = all.filter((_, at) => !open[at]).map((port) => new Wire(bridge(port), { port, host: HERE }));
     this.#wires.push(...wires);
     await Promise.all(wires.map(({ opened }) => opened));
     await this.lay([
@@ -95,9 +100,36 @@ class Island extends Network {
     ]);
   }
 
+  /** Datagrams that come and go are counted from now on: those of the server at that port, and others. */
+  countDatagrams(port) {
+    this.#nft(['-f', '-'], `table inet datagrams {
+      counter received {}
+      counter sent {}
+      counter strange {}
+      chain input {
+        type filter hook input priority 0;
+        iifname ${CABLE} udp sport ${port} counter name received accept
+        ip daddr ${this.address} meta l4proto udp counter name strange
+      }
+      chain output { type filter hook output priority 0; udp dport ${port} counter name sent; }
+    }`);
+  }
+
+  /** How many: from that server and to it, and from anybody else. */
+  datagrams() {
+    const { nftables } = JSON.parse(this.#nft(['-j', 'list', 'counters']));
+    const counters = nftables.flatMap(({ counter }) => counter ?? []);
+    return Object.fromEntries(counters.map(({ name, packets }) => [name, packets]));
+  }
+
   async close() {
     await Promise.all(this.#wires.map((wire) => wire.close()));
     await super.close();
+  }
+
+  #nft(args, input = '') {
+    const [command, ...rest] = [...this.inside, 'nft', ...args];
+    return execFileSync(command, rest, { input, encoding: 'utf8' });
   }
 }
 

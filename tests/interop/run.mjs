@@ -17,7 +17,7 @@ const PATIENT = ['link_silence.test.mjs'];
 /** What makes networks. */
 const ROOTS = ['network_change.test.mjs'];
 /** What runs in a network of its own, to which it adds others: `islands.mjs`. */
-const isApart = (file) => file.startsWith('apart_');
+const isApart = (file) => /^(dino_)?apart_/.test(file);
 /** How long a file may take, in ms. */
 const LONGEST = (Number(process.env.SILENCE_SECONDS ?? 180) + 240) * 1000;
 
