@@ -80,6 +80,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "credentials",
             "disco",
             "xml",
+            "sdp",
             "stun",
             "web",
             "telemetry",

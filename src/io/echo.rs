@@ -7,7 +7,9 @@
 
 mod call;
 mod greeting;
+mod offer;
 mod reflect;
+mod transports;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -262,3 +264,139 @@ const PERSON: &str = "echo";
 const CREDENTIAL_TTL: u64 = 600;
 /// Stanzas and messages that wait.
 const QUEUE: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::sdp;
+    use crate::web::Media;
+
+    /// A caller of a test call, who proposes it and then offers this.
+    struct Caller {
+        echo: Echo,
+        said: mpsc::Receiver<Document>,
+    }
+
+    impl Caller {
+        fn new() -> Self {
+            let (echo, said) = Echo::start(Config {
+                calls: 1,
+                addresses: vec![Ipv4Addr::LOCALHOST.into()],
+                servers: Vec::new(),
+                limits: Limits::default(),
+            });
+            Self { echo, said }
+        }
+
+        fn tell(&self, message: Message) {
+            let (own, peer) = ("romeo@example.org/1", "echo@call.example.org/app");
+            let mut writer = stanza::open("iq", Some("set"), own, peer, Some("1"));
+            let sid = "sid".to_owned();
+            let session = Session {
+                sid,
+                peer: None,
+                message,
+            };
+            session.write(&mut writer);
+            self.echo.send(writer.finish());
+        }
+
+        /// The first of what the test call says that fits.
+        async fn hear<T>(&mut self, fits: impl Fn(Message) -> Option<T>) -> T {
+            let heard = async {
+                loop {
+                    let stanza = self.said.recv().await.unwrap();
+                    let mut children = stanza.root().children();
+                    let session = children.find_map(|child| Session::read(child).ok());
+                    if let Some(found) = session.and_then(|session| fits(session.message)) {
+                        return found;
+                    }
+                }
+            };
+            timeout(Duration::from_secs(10), heard).await.unwrap()
+        }
+
+        async fn call(&mut self, offer: &str) -> sdp::Session {
+            self.tell(Message::Propose(Media::BOTH));
+            self.hear(|message| matches!(message, Message::Proceed).then_some(()))
+                .await;
+            self.tell(Message::Offer(offer.to_owned()));
+            let answer = self
+                .hear(|message| match message {
+                    Message::Answer(answer) => Some(answer),
+                    Message::End(end) => panic!("{end:?}"),
+                    _ => None,
+                })
+                .await;
+            sdp::Session::parse(&answer, &sdp::Limits::default()).unwrap()
+        }
+    }
+
+    /// What a browser gets of a recorded stanza.
+    fn recorded(snapshot: &str) -> &str {
+        let (_, description) = snapshot.split_once("\n---\n").unwrap();
+        description.split("\n-- ").next().unwrap()
+    }
+
+    #[tokio::test]
+    async fn dino_is_answered_though_it_does_not_bundle() {
+        let mut caller = Caller::new();
+        let answer = caller
+            .call(recorded(include_str!(
+                "../../tests/corpus/dino/dino-calls-stanza-video.session-initiate.xml.snap"
+            )))
+            .await;
+        assert!(
+            !answer.media.iter().any(sdp::Media::is_rejected),
+            "{answer}"
+        );
+        assert_eq!(answer.groups().count(), 0, "{answer}");
+        let ufrags: Vec<_> = answer.ufrags().collect();
+        assert_ne!(ufrags[0], ufrags[1], "{answer}");
+        // Each transport tells its own candidates.
+        for mid in ["audio", "video"] {
+            caller
+                .hear(|message| match message {
+                    Message::Candidates(candidates, _) => candidates
+                        .iter()
+                        .any(|candidate| candidate.mid.as_deref() == Some(mid))
+                        .then_some(()),
+                    _ => None,
+                })
+                .await;
+        }
+    }
+
+    #[tokio::test]
+    async fn dino_is_answered_without_pictures() {
+        let answer = Caller::new()
+            .call(recorded(include_str!(
+                "../../tests/corpus/dino/dino-to-component-session-initiate.xml.snap"
+            )))
+            .await;
+        assert!(!answer.media[0].is_rejected(), "{answer}");
+        assert_eq!(answer.groups().count(), 0, "{answer}");
+    }
+
+    #[tokio::test]
+    async fn who_bundles_has_one_transport() {
+        let answer = Caller::new()
+            .call(include_str!(
+                "../../tests/corpus/chrome156/audio-video-data.offer.sdp"
+            ))
+            .await;
+        assert!(
+            !answer.media.iter().any(sdp::Media::is_rejected),
+            "{answer}"
+        );
+        assert_eq!(answer.groups().count(), 1, "{answer}");
+        let mut ufrags: Vec<_> = answer.ufrags().collect();
+        ufrags.dedup();
+        assert_eq!(ufrags.len(), 1, "{answer}");
+    }
+}

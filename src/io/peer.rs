@@ -137,7 +137,7 @@ impl Peer {
 
     /// The answer to an offer.
     pub(crate) async fn answer(&self, offer: String) -> Result<String> {
-        let offer = RTCSessionDescription::offer(offer)?;
+        let offer = RTCSessionDescription::offer(without_rtcp(&offer))?;
         self.connection.set_remote_description(offer).await?;
         let answer = self.connection.create_answer(None).await?;
         let sdp = answer.sdp.clone();
@@ -155,7 +155,7 @@ impl Peer {
 
     /// The other side answers the offer.
     pub(crate) async fn accept(&self, answer: String) -> Result<()> {
-        let answer = RTCSessionDescription::answer(answer)?;
+        let answer = RTCSessionDescription::answer(without_rtcp(&answer))?;
         self.connection.set_remote_description(answer).await
     }
 
@@ -166,6 +166,9 @@ impl Peer {
 
     /// A candidate of the other side.
     pub(crate) async fn add_candidate(&self, candidate: Candidate) -> Result<()> {
+        if is_for_rtcp(&candidate.candidate) {
+            return Ok(());
+        }
         let candidate = RTCIceCandidateInit {
             candidate: candidate.candidate,
             sdp_mid: candidate.mid,
@@ -196,6 +199,37 @@ pub(crate) fn payload_type(sdp: &str, kind: MediaKind) -> Option<u8> {
         name.eq_ignore_ascii_case(codec).then_some(())?;
         number.parse().ok()
     })
+}
+
+/// What a track carries. The crate says so only of those whose sources were described (RFC 5576).
+pub(crate) async fn kind(track: &dyn TrackRemote) -> MediaKind {
+    let kind = track.kind().await;
+    if kind != RtpCodecKind::Unspecified {
+        return kind;
+    }
+    for source in track.ssrcs().await {
+        if let Some(codec) = track.codec(source).await {
+            return match codec.mime_type.split_once('/') {
+                Some(("video", _)) => RtpCodecKind::Video,
+                _ => RtpCodecKind::Audio,
+            };
+        }
+    }
+    kind
+}
+
+/// Whether a candidate is of the second component (RFC 8839 §5.1). Who offers to do without
+/// `rtcp-mux`, as Dino does, has such; to a peer, which has RTCP go where RTP goes, it would be one
+/// more place for both.
+fn is_for_rtcp(candidate: &str) -> bool {
+    candidate.split(' ').nth(1) == Some("2")
+}
+
+/// A description without candidates of that kind.
+fn without_rtcp(sdp: &str) -> String {
+    sdp.split_inclusive('\n')
+        .filter(|line| !(line.starts_with("a=candidate:") && is_for_rtcp(line)))
+        .collect()
 }
 
 struct Handler {
@@ -291,8 +325,14 @@ const MAX_BUFFERED: usize = 1 << 20;
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    use rtc::rtp::Packet;
+    use rtc::rtp::header::Header;
+    use tokio::time::timeout;
 
     use super::*;
+    use crate::io::samples::PICTURE;
 
     #[tokio::test]
     async fn names_of_multicast_dns_are_no_obstacle() {
@@ -315,6 +355,66 @@ mod tests {
             peer.add_candidate(candidate).await.ok();
             peer.close().await;
         }
+    }
+
+    #[tokio::test]
+    async fn tracks_have_a_kind_though_nobody_described_their_sources() {
+        for wanted in [MediaKind::Audio, MediaKind::Video] {
+            let track = timeout(Duration::from_secs(10), undescribed_track(wanted));
+            assert_eq!(kind(&*track.await.unwrap()).await, wanted);
+        }
+    }
+
+    /// What comes of a track of which the offer says no source, as Dino's does not.
+    async fn undescribed_track(wanted: MediaKind) -> Arc<dyn TrackRemote> {
+        let config = Config {
+            addresses: vec![Ipv4Addr::LOCALHOST.into()],
+            ..Config::default()
+        };
+        let (one, mut hers) = Peer::new(config.clone()).await.unwrap();
+        let (other, mut his) = Peer::new(config).await.unwrap();
+        let track = one.add_track(wanted, SOURCE).await.unwrap();
+        let offer = one.offer().await.unwrap();
+        let is_source = |line: &&str| line.starts_with("a=ssrc") || line.starts_with("a=msid:");
+        let lines = offer.split_inclusive('\n').filter(|line| !is_source(line));
+        let answer = other.answer(lines.collect()).await.unwrap();
+        let payload_type = payload_type(&answer, wanted).unwrap();
+        one.accept(answer).await.unwrap();
+
+        let mut connected = 0;
+        loop {
+            let (event, peer) = tokio::select! {
+                Some(event) = hers.recv() => (event, &other),
+                Some(event) = his.recv() => (event, &one),
+            };
+            match event {
+                Event::Candidate(candidate) => peer.add_candidate(candidate).await.unwrap(),
+                Event::Connected => connected += 1,
+                Event::Track(track) => return track,
+                _ => {}
+            }
+            if connected == 2 {
+                let header = Header {
+                    version: 2,
+                    payload_type,
+                    ssrc: SOURCE,
+                    ..Header::default()
+                };
+                let payload = PICTURE.into();
+                track.write_rtp(Packet { header, payload }).await.unwrap();
+                connected = 0;
+            }
+        }
+    }
+
+    const SOURCE: u32 = 7;
+
+    #[test]
+    fn candidates_for_rtcp_are_left_out() {
+        let rtp = "a=candidate:1 1 udp 2015363327 192.0.2.2 53623 typ host\r\n";
+        let rtcp = "a=candidate:1 2 udp 2015363326 192.0.2.2 34291 typ host\r\n";
+        let sdp = format!("m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n{rtp}{rtcp}a=mid:2 2\r\n");
+        assert_eq!(without_rtcp(&sdp), sdp.replace(rtcp, ""));
     }
 
     #[test]

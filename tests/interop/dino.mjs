@@ -165,22 +165,24 @@ class Dino {
 
   /**
    * What the call window shows: the share of it that is green, as the picture of Chromium's
-   * made-up camera is, and the share that changes within half a second.
+   * made-up camera is, the share that is black, as Dino's own is, and the share that changes within half
+   * a second.
    */
   async picture() {
     const call = await this.#window(isCall);
-    if (!call) return { green: 0, moving: 0 };
+    if (!call) return { green: 0, black: 0, moving: 0 };
     const before = await this.#capture(call);
     await sleep(500);
     const now = await this.#capture(call);
-    let [green, moving] = [0, 0];
+    let [green, black, moving] = [0, 0, 0];
     for (let at = 0; at + 2 < now.length; at += 3) {
       const [red, g, blue] = [now[at], now[at + 1], now[at + 2]];
       if (g > 80 && red < g / 2 && blue < g / 2) green += 1;
+      if (Math.max(red, g, blue) < 16) black += 1;
       if (Math.abs(g - before[at + 1]) > 40) moving += 1;
     }
     const pixels = now.length / 3;
-    return { green: green / pixels, moving: moving / pixels };
+    return { green: green / pixels, black: black / pixels, moving: moving / pixels };
   }
 
   /** A camera that shows a ball. PipeWire's sink feeds one call for some seconds: have a new one for each. */

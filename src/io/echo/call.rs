@@ -11,10 +11,13 @@ use tracing::debug;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 
 use super::greeting::{Position, greet};
+use super::offer::{Offer, Part};
 use super::reflect::{reflect_channel, reflect_track};
+use super::transports::Transports;
 use super::{Line, Voice};
-use crate::io::peer::{Config, Event, MediaKind, Peer, payload_type};
-use crate::web::{EndOfCandidates, Message};
+use crate::io::peer::{Config, Event, MediaKind, kind, payload_type};
+use crate::sdp;
+use crate::web::Message;
 
 /// Runs one call until it is over, and tells the caller of its end unless the caller ended it.
 pub(super) async fn run(
@@ -23,15 +26,9 @@ pub(super) async fn run(
     voice: Voice,
     mut inbox: mpsc::Receiver<Message>,
 ) {
-    let (peer, mut events) = match Peer::new(config).await {
-        Ok(peer) => peer,
-        Err(error) => {
-            debug!(%error, "No peer for a test call");
-            return voice.end(&line, "failed-transport", None).await;
-        }
-    };
+    let (transports, mut happened) = Transports::new(config);
     let mut call = Call {
-        peer,
+        transports,
         audio: None,
         video: None,
         reflections: JoinSet::new(),
@@ -46,10 +43,7 @@ pub(super) async fn run(
                 Some(message) => call.hear(message).await,
                 None => Step::Over(None),
             },
-            event = events.recv() => match event {
-                Some(event) => call.happen(event).await,
-                None => Step::Over(Some("connectivity-error")),
-            },
+            Some((transport, event)) = happened.recv() => call.happen(transport, event).await,
             () = &mut over => Step::Over(Some("success")),
         };
         if let Step::Over(reason) = step {
@@ -57,23 +51,30 @@ pub(super) async fn run(
         }
     };
     call.reflections.abort_all();
-    call.peer.close().await;
+    call.transports.close().await;
     if let Some(reason) = reason {
         call.voice.end(&call.line, reason, None).await;
     }
 }
 
 struct Call {
-    peer: Peer,
+    transports: Transports,
     audio: Option<Sound>,
-    video: Option<Arc<TrackLocalStaticRTP>>,
+    video: Option<Pictures>,
     reflections: JoinSet<()>,
     line: Line,
     voice: Voice,
 }
 
+/// Where pictures go.
+struct Pictures {
+    transport: usize,
+    track: Arc<TrackLocalStaticRTP>,
+}
+
 /// Where sound goes.
 struct Sound {
+    transport: usize,
     track: Arc<TrackLocalStaticRTP>,
     ssrc: u32,
     /// The greeting, until it begins.
@@ -92,22 +93,19 @@ enum Step {
 impl Call {
     async fn hear(&mut self, message: Message) -> Step {
         match message {
-            Message::Offer(offer) => match self.answer(offer).await {
+            Message::Offer(offer) => match self.answer(&offer).await {
                 Ok(answer) => {
                     self.voice.tell(&self.line, Message::Answer(answer)).await;
                     Step::On
                 }
                 Err(error) => {
                     debug!(%error, "An offer that the test call cannot take");
-                    Step::Over(Some("failed-application"))
+                    Step::Over(Some(error.reason()))
                 }
             },
             Message::Candidates(candidates, _) => {
                 for candidate in candidates {
-                    if let Err(error) = self.peer.add_candidate(candidate).await {
-                        // One that cannot be used is not the only one.
-                        debug!(%error, "A candidate was passed over");
-                    }
+                    self.transports.add_candidate(candidate).await;
                 }
                 Step::On
             }
@@ -120,33 +118,57 @@ impl Call {
         }
     }
 
-    async fn answer(&mut self, offer: String) -> webrtc::error::Result<String> {
-        let has = |media: &str| offer.lines().any(|line| line.starts_with(media));
-        if self.audio.is_none() && has("m=audio ") {
-            let ssrc = rand::rng().random();
-            let (greeting, position) = watch::channel(None);
-            self.audio = Some(Sound {
-                track: self.peer.add_track(MediaKind::Audio, ssrc).await?,
-                ssrc,
-                greeting: Some(greeting),
-                position,
-                payload_type: None,
-            });
+    async fn answer(&mut self, offer: &str) -> Result<String, Error> {
+        let offer = Offer::read(offer)?;
+        if offer.parts.is_empty() {
+            return Err(Error::Empty);
         }
-        if self.video.is_none() && has("m=video ") {
-            let ssrc = rand::rng().random();
-            self.video = Some(self.peer.add_track(MediaKind::Video, ssrc).await?);
+        for closed in self.transports.close_others(&offer.parts).await {
+            self.audio.take_if(|audio| audio.transport == closed);
+            self.video.take_if(|video| video.transport == closed);
         }
-        let answer = self.peer.answer(offer).await?;
+        let mut answers = Vec::new();
+        for part in &offer.parts {
+            answers.push(self.answer_part(part).await?);
+        }
+        let answer = offer.answer(&answers)?;
         if let Some(audio) = &mut self.audio {
             audio.payload_type = payload_type(&answer, MediaKind::Audio);
         }
         Ok(answer)
     }
 
+    async fn answer_part(&mut self, part: &Part) -> Result<String, Error> {
+        let transport = self.transports.of(part).await.map_err(Error::NoPeer)?;
+        let (number, peer) = (transport.number, &transport.peer);
+        if self.audio.is_none() && part.has("audio") {
+            let ssrc = rand::rng().random();
+            let (greeting, position) = watch::channel(None);
+            self.audio = Some(Sound {
+                transport: number,
+                track: peer.add_track(MediaKind::Audio, ssrc).await?,
+                ssrc,
+                greeting: Some(greeting),
+                position,
+                payload_type: None,
+            });
+        }
+        if self.video.is_none() && part.has("video") {
+            let ssrc = rand::rng().random();
+            self.video = Some(Pictures {
+                transport: number,
+                track: peer.add_track(MediaKind::Video, ssrc).await?,
+            });
+        }
+        Ok(peer.answer(part.description()).await?)
+    }
+
     /// Once, as soon as there is somebody to hear it.
-    fn greet(&mut self) {
+    fn greet(&mut self, number: usize) {
         let Some(audio) = &mut self.audio else { return };
+        if audio.transport != number {
+            return;
+        }
         let Some(greeting) = audio.greeting.take() else {
             return;
         };
@@ -161,25 +183,33 @@ impl Call {
         }
     }
 
-    async fn happen(&mut self, event: Event) -> Step {
+    async fn happen(&mut self, number: usize, event: Event) -> Step {
+        let Some(transport) = self.transports.numbered(number) else {
+            return Step::On; // It was closed.
+        };
         match event {
             Event::Candidate(candidate) => {
-                let message = Message::Candidates(vec![candidate], Vec::new());
+                let candidates = vec![transport.candidate(candidate)];
+                let message = Message::Candidates(candidates, Vec::new());
                 self.voice.tell(&self.line, message).await;
             }
             Event::EndOfCandidates => {
-                let end = EndOfCandidates::default();
-                let message = Message::Candidates(Vec::new(), vec![end]);
+                let message = Message::Candidates(Vec::new(), vec![transport.end_of_candidates()]);
                 self.voice.tell(&self.line, message).await;
             }
-            Event::Connected => self.greet(),
+            Event::Connected => self.greet(number),
             Event::Failed => return Step::Over(Some("connectivity-error")),
             Event::Track(track) => {
-                let back = match track.kind().await {
-                    MediaKind::Video => self.video.clone().map(|back| (back, None)),
+                let back = match kind(&*track).await {
+                    MediaKind::Video => self
+                        .video
+                        .as_ref()
+                        .filter(|video| video.transport == number)
+                        .map(|video| (Arc::clone(&video.track), None)),
                     _ => self
                         .audio
                         .as_ref()
+                        .filter(|audio| audio.transport == number)
                         .map(|audio| (Arc::clone(&audio.track), Some(audio.position.clone()))),
                 };
                 if let Some((back, position)) = back
@@ -195,6 +225,29 @@ impl Call {
             }
         }
         Step::On
+    }
+}
+
+/// Why an offer is not answered.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("no peer for it: {0}")]
+    NoPeer(webrtc::error::Error),
+    #[error(transparent)]
+    Peer(#[from] webrtc::error::Error),
+    #[error(transparent)]
+    Description(#[from] sdp::Error),
+    #[error("nothing is offered")]
+    Empty,
+}
+
+impl Error {
+    /// What the caller is told.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::NoPeer(_) => "failed-transport",
+            Self::Peer(_) | Self::Description(_) | Self::Empty => "failed-application",
+        }
     }
 }
 

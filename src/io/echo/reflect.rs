@@ -13,7 +13,7 @@ use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
 use super::greeting::Position;
-use crate::io::peer::MediaKind;
+use crate::io::peer::{MediaKind, kind};
 
 /// Sends every packet of `from` back on `to`. If something is played there before, `position` says
 /// when that is over, and where the stream goes on; what comes until then is lost.
@@ -25,7 +25,7 @@ pub(super) async fn reflect_track(
     let (Some(&source), Some(&own)) = (from.ssrcs().await.first(), to.ssrcs().await.first()) else {
         return;
     };
-    let is_video = from.kind().await == MediaKind::Video;
+    let is_video = kind(&*from).await == MediaKind::Video;
     // From the numbers of the packets that come to those of the packets that go.
     let mut shift = position.is_none().then(Position::default);
     let mut refresh = interval(REFRESH);
