@@ -360,6 +360,57 @@ async fn calls_are_for_whoever_has_the_token() {
     }
 }
 
+/// Romeo's phone calls Juliet at her own address, and her app carries the call.
+#[tokio::test]
+async fn a_ladder_tells_who_said_what_of_a_call_that_a_device_carries() {
+    let mut gateway = Journalled::new(ladder::Config::default());
+    gateway.send(
+        "<presence from='juliet@example.org/page' to='call.example.org'>\
+         <device xmlns='urn:x-campana:sdp:0' media='audio' carry='true'/></presence>",
+    );
+    let offer = include_str!("corpus/conversations/chrome156-audio-ice.offer.xml");
+    gateway.send(&format!(
+        "<iq type='set' id='1' from='juliet@example.org/page' to='call.example.org'>\
+         <carried xmlns='urn:x-campana:sdp:0'><forwarded xmlns='urn:xmpp:forward:0'>\
+         <iq xmlns='jabber:client' type='set' id='init' from='romeo@example.net/phone' \
+         to='juliet@example.org/page'>{offer}</iq></forwarded></carried></iq>"
+    ));
+    let answer = include_str!("corpus/chrome156/audio-ice.answer.sdp");
+    for (id, step) in [
+        ("2", "<proceed/>".to_owned()),
+        ("3", format!("<answer>{answer}</answer>")),
+        ("4", "<end reason='success'/>".to_owned()),
+    ] {
+        gateway.send(&format!(
+            "<iq type='set' id='{id}' from='juliet@example.org/page' to='call.example.org'>\
+             <session xmlns='urn:x-campana:sdp:0' sid='sid' peer='romeo@example.net/phone'>{step}\
+             </session></iq>"
+        ));
+    }
+    let http = gateway.serve(Some("north")).await;
+    let (_, _, body) = http.ask(&format!("GET /calls/1.json {BEARER}")).await;
+    let told: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(told["call"]["reason"], "success", "{body}");
+    assert_eq!(
+        told["call"]["dialects"],
+        serde_json::json!(["unknown", "web"])
+    );
+    let parties = told["parties"].as_array().unwrap();
+    let party = |name: &str| parties.iter().find(|it| it["name"] == name).unwrap();
+    // What is in the two descriptions, each once.
+    let [told, answered] =
+        ["caller/device-1", "callee/device-1"].map(|name| &party(name)["candidates"]);
+    assert_eq!(
+        *told,
+        serde_json::json!({"host": 6, "srflx": 2, "prflx": 0, "relay": 3})
+    );
+    assert_eq!(
+        *answered,
+        serde_json::json!({"host": 6, "srflx": 2, "prflx": 0, "relay": 3})
+    );
+    assert_eq!(parties.len(), 2);
+}
+
 #[tokio::test]
 async fn a_ladder_tells_who_sent_what_and_names_nobody() {
     let mut gateway = Journalled::new(ladder::Config::default());

@@ -35,7 +35,7 @@ pub enum Event {
         /// `audio`, `video` or both.
         media: String,
     },
-    /// A device takes part.
+    /// A device takes part, or it became known how it speaks.
     Leg {
         /// Its address.
         device: String,

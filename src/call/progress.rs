@@ -32,23 +32,21 @@ impl Call {
         }
     }
 
-    /// Something was done. To be called before the call's devices are put into the index.
+    /// Something was done.
     pub(super) fn tell_progress(&mut self, counters: &Counters, cx: &mut Context<'_>) {
-        for device in self.devices.iter().skip(self.indexed) {
-            let leg = self.leg_of(device).and_then(|leg| self.legs.get(leg));
-            let Some(leg) = leg.and_then(Option::as_ref) else {
-                continue;
-            };
-            counters.legs.add(leg.dialect(), 1u64);
-            if let Some(journal) = cx.out.journal() {
-                let event = Event::Leg {
-                    device: device.to_string(),
-                    dialect: leg.dialect(),
-                };
-                journal.note(self.id, event);
-            }
-        }
         for leg in self.legs.iter_mut().flatten() {
+            let dialect = leg.dialect();
+            // What a client is, is often learnt in mid-call.
+            let before = leg.told.replace(dialect);
+            if before.is_none() {
+                counters.legs.add(dialect, 1u64);
+            }
+            if before != Some(dialect)
+                && let Some(journal) = cx.out.journal()
+            {
+                let device = leg.line.peer.to_string();
+                journal.note(self.id, Event::Leg { device, dialect });
+            }
             let dropped = leg.take_report();
             dropped
                 .iter()

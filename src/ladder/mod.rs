@@ -402,9 +402,14 @@ impl Ladder {
                     title,
                     text,
                     candidates,
+                    carried_from,
                 } = Reading::of(&stanza, &mut self.mask);
+                let speaker = match carried_from {
+                    Some(peer) if !candidates.is_empty() => self.party(&peer),
+                    _ => party,
+                };
                 for (kind, what) in candidates {
-                    self.candidate(party, &kind, what);
+                    self.candidate(speaker, &kind, what);
                 }
                 (
                     party,

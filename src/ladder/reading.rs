@@ -13,6 +13,8 @@ pub(super) struct Reading {
     pub(super) text: String,
     /// Type, and what tells each candidate from others; only of those that are new to the receiver.
     pub(super) candidates: Vec<(String, String)>,
+    /// Who said it, where a device hands in what it received.
+    pub(super) carried_from: Option<String>,
 }
 
 impl Reading {
@@ -28,6 +30,7 @@ impl Reading {
                 title: "not readable".to_owned(),
                 text: HIDDEN.to_owned(),
                 candidates: Vec::new(),
+                carried_from: None,
             };
         };
         let root = document.root();
@@ -39,6 +42,7 @@ impl Reading {
             title: mask.text(&title(root)),
             text,
             candidates,
+            carried_from: carried(root).and_then(|inner| inner.attr("from").map(str::to_owned)),
         }
     }
 }
@@ -81,17 +85,23 @@ fn within(payload: Element<'_>) -> Vec<String> {
             let info = info.and_then(|info| info.children().next());
             words.extend(info.map(|info| info.name().to_owned()));
         }
-        "carried" => {
-            let inner = first.and_then(|forwarded| {
-                let stanza = |child: &Element<'_>| matches!(child.name(), "iq" | "message");
-                forwarded.children().find(stanza).or(Some(forwarded))
-            });
-            words.extend(inner.map(title));
-        }
+        "carried" => words.extend(forwarded(payload).or(first).map(title)),
         "error" => words.extend(first.map(|condition| condition.name().to_owned())),
         _ => {}
     }
     words
+}
+
+/// The stanza that a device received and hands in.
+fn carried(root: Element<'_>) -> Option<Element<'_>> {
+    root.children()
+        .find(|child| child.name() == "carried")
+        .and_then(forwarded)
+}
+
+fn forwarded(carried: Element<'_>) -> Option<Element<'_>> {
+    let mut inside = carried.children().next()?.children();
+    inside.find(|child| matches!(child.name(), "iq" | "message"))
 }
 
 /// Candidates of Jingle (XEP-0176 §5.3) and of SDP (RFC 8839 §5.1), wherever they stand.

@@ -23,6 +23,8 @@ pub(super) struct Leg {
     pub(super) candidates: usize,
     /// What it trickled before it was the one that takes the call.
     pub(super) early: Vec<Trickle>,
+    /// The dialect that the counters and the journal know of.
+    pub(super) told: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -125,6 +127,7 @@ impl Leg {
             kind,
             candidates: 0,
             early: Vec::new(),
+            told: None,
         }
     }
 
