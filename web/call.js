@@ -218,7 +218,7 @@ export class Call extends EventTarget {
   /** Looks for another path; done by itself where the old one breaks. */
   async restartIce() {
     await this.#renewServers();
-    if (this.pc?.signalingState !== 'closed') this.pc?.restartIce();
+    await this.#negotiation?.restart();
   }
 
   /**
@@ -359,6 +359,7 @@ export class Call extends EventTarget {
     });
     this.#path = new Path(pc, this.direction === 'out', {
       prepare: () => this.#renewServers().catch((error) => this.#problem(error)),
+      restart: () => this.#negotiation?.restart(),
       change: (up) => this.#flow(up),
       lost: async () => this.hangUp('connectivity-error', wayOf(await pc.getStats())),
     });
