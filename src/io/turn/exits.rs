@@ -90,6 +90,11 @@ impl Exits {
         self.outbox.lost
     }
 
+    /// How many groups of a flow have left, or will with the next flush, since this was asked last.
+    pub(super) fn take_groups(&mut self) -> usize {
+        self.outbox.take_begun()
+    }
+
     /// Does what the engine says of a message in `buffer`.
     pub(super) fn act(&mut self, verdict: Verdict, buffer: &[u8], origin: Origin) {
         match verdict {

@@ -26,6 +26,8 @@ pub(super) struct Outbox {
     refusals: u32,
     /// Datagrams that no socket took.
     pub(super) lost: u64,
+    /// Groups since the last [`Self::take_begun`].
+    begun: usize,
 }
 
 /// Datagrams of one flow: all of the size of the first, but the last, which may be smaller.
@@ -56,7 +58,13 @@ impl Outbox {
             sender: Sender::new(GROUPS),
             refusals: 0,
             lost: 0,
+            begun: 0,
         }
+    }
+
+    /// How many groups have been begun since this was asked for last.
+    pub(super) fn take_begun(&mut self) -> usize {
+        std::mem::take(&mut self.begun)
     }
 
     /// Whether [`Self::flush`] has to come before the next [`Self::push`].
@@ -93,6 +101,7 @@ impl Outbox {
             *latest = self.used;
         }
         self.used += 1;
+        self.begun += 1;
     }
 
     /// Sends everything. `socket` finds a socket by its token; a datagram of a socket that is gone,

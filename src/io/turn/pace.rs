@@ -9,12 +9,19 @@ use std::time::{Duration, Instant};
 /// a call would notice. Below that it would only be one more system call, and above rounds are full
 /// anyway.
 ///
+/// Where flows send in bursts, a nap pays at any rate that leaves a round small: whoever is woken by
+/// the first datagram of a burst sends it alone, and the rest in other rounds, or alone, too.
+///
 /// What datagrams wait for is the whole period, from round to round. The round itself and the
 /// kernel's delay in waking up, which depends on the machine, are taken off the nap.
 #[derive(Debug)]
 pub(super) struct Pacer {
     window: Instant,
     datagrams: usize,
+    /// What they left in.
+    groups: usize,
+    /// Whether they mostly left with others of their flow.
+    in_bursts: bool,
     /// While the rate is worth it.
     period: Option<Duration>,
     /// When the last round began, and the nap behind it.
@@ -28,14 +35,16 @@ impl Pacer {
         Self {
             window: now,
             datagrams: 0,
+            groups: 0,
+            in_bursts: false,
             period: None,
             latest: None,
             beyond: Duration::ZERO,
         }
     }
 
-    /// A round that began at `now` moved so many datagrams.
-    pub(super) fn after(&mut self, now: Instant, moved: usize) -> Option<Duration> {
+    /// A round that began at `now` moved so many datagrams, in so many groups of a flow.
+    pub(super) fn after(&mut self, now: Instant, moved: usize, groups: usize) -> Option<Duration> {
         let passed = now.saturating_duration_since(self.window);
         if passed >= WINDOW {
             // A window that was mostly slept through says what the rate is, too: low.
@@ -44,13 +53,20 @@ impl Pacer {
             let gathering = (GATHERED * 1_000_000).checked_div(rate);
             let gathering = gathering.map_or(Duration::ZERO, Duration::from_micros);
             self.period = (rate >= RATE).then(|| gathering.min(LONGEST));
+            self.in_bursts = self.datagrams * 2 >= self.groups * 3;
             self.window = now;
-            self.datagrams = 0;
+            (self.datagrams, self.groups) = (0, 0);
             // Else a bad moment would end all naps, and with them what shows that it is over.
             self.beyond -= self.beyond / 16;
         }
         self.datagrams += moved;
+        self.groups += groups;
         let nap = self.period?.saturating_sub(self.beyond);
+        let nap = if self.in_bursts {
+            nap.max(SHORTEST)
+        } else {
+            nap
+        };
         if nap < SHORTEST || !(1..ENOUGH).contains(&moved) {
             return None;
         }
@@ -95,7 +111,7 @@ mod tests {
         (0..rounds)
             .filter(|round| {
                 let now = start + Duration::from_secs(1) / rounds * *round;
-                pacer.after(now, each).is_some()
+                pacer.after(now, each, each).is_some()
             })
             .count()
     }
@@ -106,6 +122,25 @@ mod tests {
         assert!(naps(20_000, 1) > 19_000);
         assert!(naps(6_000, 3) > 5_900);
         assert_eq!(naps(10_000, ENOUGH), 0);
+    }
+
+    #[test]
+    fn bursts_are_waited_for_at_any_rate_that_leaves_rounds_small() {
+        let rounds = 20_000;
+        let naps = |groups| {
+            let start = Instant::now();
+            let mut pacer = Pacer::new(start);
+            let nap = (0..rounds).map(|round| {
+                let now = start + Duration::from_secs(1) / rounds * round;
+                // 300,000 a second, for which the period is next to nothing.
+                let nap = pacer.after(now, ENOUGH - 1, groups);
+                pacer.woke(now + Duration::from_micros(100));
+                usize::from(nap.is_some())
+            });
+            nap.sum::<usize>()
+        };
+        assert!(naps(ENOUGH - 1) < 1_000);
+        assert!(naps(2) > 19_000);
     }
 
     /// The nap after a second at a rate, in which each round takes so much beside its nap.
@@ -119,7 +154,8 @@ mod tests {
         while now < end {
             let moved = waiting / 1_000_000_000;
             waiting %= 1_000_000_000;
-            nap = pacer.after(now, usize::try_from(moved).unwrap()).or(nap);
+            let moved = usize::try_from(moved).unwrap();
+            nap = pacer.after(now, moved, moved).or(nap);
             let period = nap.unwrap_or_default() + beyond;
             now += period;
             pacer.woke(now);
@@ -149,7 +185,7 @@ mod tests {
         let mut pacer = Pacer::new(now);
         let mut naps = |pacer: &mut Pacer, beyond: u64, rounds: usize| {
             let naps = (0..rounds).filter(|_| {
-                let nap = pacer.after(now, 6);
+                let nap = pacer.after(now, 6, 6);
                 let took = nap.unwrap_or_default() + Duration::from_micros(beyond);
                 pacer.woke(now + took);
                 // Whatever is waited for after that is no fault of the nap.
@@ -171,8 +207,8 @@ mod tests {
         let start = Instant::now();
         let mut pacer = Pacer::new(start);
         for round in 0..1000 {
-            pacer.after(start + Duration::from_micros(50) * round, 1);
+            pacer.after(start + Duration::from_micros(50) * round, 1, 1);
         }
-        assert_eq!(pacer.after(start + Duration::from_millis(50), 0), None);
+        assert_eq!(pacer.after(start + Duration::from_millis(50), 0, 0), None);
     }
 }

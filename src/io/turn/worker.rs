@@ -160,7 +160,8 @@ impl Worker {
                 self.server.handle_own_addresses(&addresses::own());
             }
             self.flush(now);
-            if let Some(nap) = self.pacer.after(now, self.relayed) {
+            let groups = self.exits.take_groups();
+            if let Some(nap) = self.pacer.after(now, self.relayed, groups) {
                 thread::sleep(nap);
                 self.pacer.woke(Instant::now());
             }
