@@ -205,6 +205,15 @@ class WebDevice {
     return this.says(/^In a call/, patience);
   }
 
+  /** Looks for another path, which the other side refuses; gives how. */
+  refusedRestart() {
+    return this.page.evaluate(() => new Promise((resolve) => {
+      const { call } = globalThis.campana;
+      call.addEventListener('problem', ({ detail }) => resolve(`${detail.code} ${detail.condition}`));
+      call.restartIce();
+    }));
+  }
+
   /** Only TURN from now on, and of the servers only those whose URL fits. */
   relayOnly(pattern = /./) {
     return this.page.evaluate(async (source) => {

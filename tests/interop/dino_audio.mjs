@@ -1,5 +1,6 @@
 // A person with Dino and a person in a browser call each other.
 
+import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { testCrash, testRefusals, testSound } from './dino-calls.mjs';
@@ -25,6 +26,18 @@ test('each mutes its microphone', async () => {
   await both.page.page.click('#mute-audio');
   await both.expectSoundBothWays();
   await both.page.hangUp();
+});
+
+test('the page restarts ICE, which Dino cannot, and the call goes on', async () => {
+  await both.dinoCalls();
+  await both.page.accept();
+  await both.page.connected();
+  await both.expectSoundBothWays();
+  assert.equal(await both.page.refusedRestart(), 'refused feature-not-implemented');
+  await both.page.connected();
+  await both.expectSoundBothWays();
+  await both.page.hangUp();
+  await both.dinoIsFree();
 });
 
 test('an operator sees how a call went', async () => {

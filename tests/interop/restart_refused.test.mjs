@@ -26,12 +26,7 @@ for (const browser of ['chromium', 'firefox']) {
     };
     await goesOn();
 
-    const refusal = await page.page.evaluate(() => new Promise((resolve) => {
-      const { call: it } = globalThis.campana;
-      it.addEventListener('problem', ({ detail }) => resolve([detail.code, detail.condition].join(' ')));
-      it.restartIce();
-    }));
-    assert.equal(refusal, 'refused feature-not-implemented');
+    assert.equal(await page.refusedRestart(), 'refused feature-not-implemented');
     await goesOn();
     await page.shows('#phase', /^\d\d:\d\d$/);
     await call.hangUp('success');
