@@ -23,7 +23,7 @@ pub struct Config {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Open calls of one person.
-    pub calls_per_person: usize,
+    pub calls_per_person: u32,
     /// Open calls in all.
     pub calls: usize,
     /// Calls that one person may begin within a minute.

@@ -14,7 +14,7 @@ pub(super) struct Usage {
 
 #[derive(Debug)]
 struct OfOne {
-    open: usize,
+    open: u32,
     attempts: u32,
     minute: Instant,
 }

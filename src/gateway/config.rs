@@ -36,7 +36,7 @@ pub struct Limits {
     /// Attributes of one element.
     pub xml_attributes: usize,
     /// Open calls of one person.
-    pub calls_per_person: usize,
+    pub calls_per_person: u32,
     /// Open calls in all.
     pub calls: usize,
     /// Calls that one person may begin within a minute.
