@@ -328,6 +328,10 @@ impl Turn {
             info!(listen.addr = %listen, "turn listening");
         }
         let told = ice::told(service.listening(), config, &secret);
+        let secure = |it: &extdisco::Service| it.kind == extdisco::Kind::Turns;
+        if config.tls_name.is_none() && told.iter().any(secure) {
+            warn!("Firefox makes no use of TURN over TLS unless turn.tls_name is set");
+        }
         Ok(Self { service, told })
     }
 }
