@@ -370,6 +370,8 @@ export class Call extends EventTarget {
   async #renewServers() {
     const { pc } = this;
     if (!pc) return;
+    // With other servers Chromium makes a restart of whatever is offered next.
+    await this.#negotiation?.lead();
     const iceServers = await this.#client.iceServers().catch(() => null); // The old ones may still do.
     if (iceServers && pc.signalingState !== 'closed') pc.setConfiguration({ ...pc.getConfiguration(), iceServers });
   }

@@ -38,7 +38,6 @@ export class Negotiation {
     });
     pc.addEventListener('icecandidate', ({ candidate }) => this.#trickle.add(candidate));
     pc.addEventListener('negotiationneeded', () => this.#renegotiate());
-    pc.addEventListener('connectionstatechange', () => this.#lead());
   }
 
   /** Whether the first offer was answered. */
@@ -71,7 +70,6 @@ export class Negotiation {
     await this.#describe();
     this.#settled = true;
     if (ufrag !== ufragOf(this.#pc.currentLocalDescription)) this.#restart = null;
-    await this.#lead();
     if (this.#restart) this.#renegotiate();
   }
 
@@ -151,27 +149,29 @@ export class Negotiation {
     // Both at once: no other description comes between.
     await Promise.all([pc.setRemoteDescription(offer), pc.setLocalDescription()])
       .catch((error) => this.#outlet.problem(error));
-    await this.#lead();
   }
 
   /**
-   * Who answered last offers the same once more, to nobody, and takes the peer's part of what is agreed on
-   * for the answer. Otherwise pictures stay frozen in Chromium (156) when an offer of this side is taken
-   * back, by whatever way: of who offered last they do not.
+   * Before an offer that may be refused. Who answered last offers the same once more, to nobody, and takes
+   * the peer's part of what is agreed on for the answer: otherwise pictures stay frozen in Chromium (156)
+   * when an offer of this side is taken back, by whatever way. Of who offered last they do not.
    */
-  async #lead() {
+  async lead() {
     const pc = this.#pc;
     const { currentLocalDescription: ours, currentRemoteDescription: theirs } = pc;
     const isDue = () => !this.#closed && pc.connectionState === 'connected' && pc.signalingState === 'stable'
       && ours?.type === 'answer' && pc.currentLocalDescription === ours;
     if (!isDue() || !ours || !theirs) return;
-    const offer = await pc.createOffer();
+    const offer = await pc.createOffer().catch(() => null); // Closed meanwhile.
     // Else something is about to change, which is the peer's business, too.
-    if (!isDue() || outline(offer.sdp ?? '') !== outline(ours.sdp) || /^m=\S+ 0 /m.test(theirs.sdp)) return;
+    if (!offer || !isDue() || outline(offer.sdp ?? '') !== outline(ours.sdp) || /^m=\S+ 0 /m.test(theirs.sdp)) return;
     const setup = /^a=setup:active/m.test(ours.sdp) ? 'passive' : 'active';
     await Promise.all([
       pc.setLocalDescription(offer), pc.setRemoteDescription({ type: 'answer', sdp: withSetup(theirs.sdp, setup) }),
-    ]).catch((error) => this.#outlet.problem(error));
+    ]).catch((error) => {
+      this.#outlet.problem(error);
+      return this.#takeBack();
+    });
   }
 
   /** Makes and sends the description that is due. */
