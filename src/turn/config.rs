@@ -180,7 +180,7 @@ impl Default for Config {
             credential_ttl: 43200,
             credential_domains: Vec::new(),
             allow_peers: Vec::new(),
-            user_allocations: 64,
+            user_allocations: 12,
             address_allocations: 256,
             person_bandwidth: 0,
             replies_per_second: 200,

@@ -29,7 +29,12 @@ export function dinoWorld({
   const world = make({
     // `localhost` is resolved without asking: Dino would find no server there.
     startServer: ({ dir }) => startServer({ dir, host: 'im.test', privileged }),
-    config: { http: { admin_token: TOKEN }, ...contacts && { access: { mode: 'contacts' } } },
+    config: {
+      http: { admin_token: TOKEN },
+      // Dino does not give back what its calls allocated.
+      turn: { user_allocations: 64 },
+      ...contacts && { access: { mode: 'contacts' } },
+    },
   });
   const both = new Both();
   world.before(async () => {
