@@ -47,6 +47,7 @@ deb: release
 	$(CAMPANA) completions bash > target/deb/campana.bash
 	$(CAMPANA) completions zsh > target/deb/_campana
 	$(CAMPANA) completions fish > target/deb/campana.fish
+	packaging/debian-changelog.sh > target/deb/changelog
 	cargo deb --no-build
 
 # The page; the binary holds it.
