@@ -60,11 +60,11 @@ pub(crate) fn when_over(world: &World) {
         });
         let ends: Vec<_> = ends.collect();
         if let [(first, one), (second, other)] = ends.as_slice() {
-            // Another call between the two took its place.
+            // Another call between the two took its place, as far as they have a word for it.
             let replaced = world.placed.len() > 1
                 && ends
                     .iter()
-                    .any(|(_, end)| end.reason == "alternative-session");
+                    .any(|(own, end)| end.reason == own.reason("alternative-session"));
             let heard = one.own || other.own || replaced;
             assert!(heard, "{sid} ended by nobody: {one:?}, {other:?}");
             if one.own && !other.own {
