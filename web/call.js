@@ -217,6 +217,8 @@ export class Call extends EventTarget {
 
   /** Looks for another path; done by itself where the old one breaks. */
   async restartIce() {
+    // First: with other servers Chromium makes a restart of whatever is offered next.
+    await this.#negotiation?.lead();
     await this.#renewServers();
     await this.#negotiation?.restart();
   }
@@ -359,7 +361,6 @@ export class Call extends EventTarget {
     });
     this.#path = new Path(pc, this.direction === 'out', {
       prepare: () => this.#renewServers().catch((error) => this.#problem(error)),
-      restart: () => this.#negotiation?.restart(),
       change: (up) => this.#flow(up),
       lost: async () => this.hangUp('connectivity-error', wayOf(await pc.getStats())),
     });
@@ -370,8 +371,6 @@ export class Call extends EventTarget {
   async #renewServers() {
     const { pc } = this;
     if (!pc) return;
-    // With other servers Chromium makes a restart of whatever is offered next.
-    await this.#negotiation?.lead();
     const iceServers = await this.#client.iceServers().catch(() => null); // The old ones may still do.
     if (iceServers && pc.signalingState !== 'closed') pc.setConfiguration({ ...pc.getConfiguration(), iceServers });
   }

@@ -63,7 +63,6 @@ export class Negotiation {
   async receiveOffer(sdp) {
     const ufrag = ufragOf(this.#pc.currentLocalDescription);
     // Takes an offer of ours back, if there is one (RFC 9429 §4.1.10.2).
-    if (this.#pc.signalingState === 'have-local-offer') this.#wait();
     await this.#pc.setRemoteDescription({ type: 'offer', sdp });
     if (this.#restart) this.#restart = 'wanted';
     await this.#addEarly();
@@ -123,11 +122,16 @@ export class Negotiation {
         return;
       }
       const lost = error instanceof CampanaError && error.code === 'lost';
-      if (this.#restart) this.#restart = lost ? 'wanted' : null;
+      if (lost) {
+        if (this.#restart) this.#restart = 'wanted';
+        await this.#takeBack();
+        if (this.#restart) this.#renegotiate();
+        return;
+      }
+      this.#restart = null;
       this.#wait();
-      await this.#takeBack();
-      if (!lost) this.#outlet.problem(error);
-      if (this.#restart) this.#renegotiate();
+      await this.#agreeAgain();
+      this.#outlet.problem(error);
     }
   }
 
@@ -137,18 +141,25 @@ export class Negotiation {
     this.#refused += 1;
   }
 
-  /**
-   * An unanswered offer is taken back; the browser makes another if it is still wanted. Firefox (153) hears
-   * nothing any more after a rollback: so the peer's part of what is agreed on is taken for an offer, which
-   * rolls ours back as well, and the answer is told to nobody.
-   */
+  /** An unanswered offer is taken back; the browser makes another if it is still wanted. */
   async #takeBack() {
+    if (this.#closed || this.#pc.signalingState !== 'have-local-offer') return;
+    await this.#pc.setLocalDescription({ type: 'rollback' }).catch(() => {}); // None left to take back.
+  }
+
+  /**
+   * An offer was refused, and media shall go on. After a mere rollback Firefox (153) hears nothing any more
+   * until something is agreed on: so the peer's part of what was is taken for an offer, which rolls ours
+   * back as well, and the answer is told to nobody.
+   */
+  async #agreeAgain() {
     const pc = this.#pc;
     if (this.#closed || pc.signalingState !== 'have-local-offer' || !pc.currentRemoteDescription) return;
     const offer = { type: /** @type {const} */ ('offer'), sdp: withSetup(pc.currentRemoteDescription.sdp, 'actpass') };
     // Both at once: no other description comes between.
     await Promise.all([pc.setRemoteDescription(offer), pc.setLocalDescription()])
       .catch((error) => this.#outlet.problem(error));
+    await this.lead();
   }
 
   /**
