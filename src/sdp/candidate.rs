@@ -44,7 +44,7 @@ impl Candidate {
     /// # Errors
     /// When a field is missing or malformed.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        let text = text.trim();
+        let text = text.trim_ascii();
         let text = text.strip_prefix("a=").unwrap_or(text);
         Self::parse_value(text.strip_prefix("candidate:").unwrap_or(text))
     }
@@ -168,6 +168,15 @@ mod tests {
                 line
             );
         }
+    }
+
+    #[test]
+    fn a_value_of_other_blanks_alone_stays() {
+        let line = "candidate:1 1 udp 5 192.0.2.7 9 typ host x \u{a0}";
+        let candidate = Candidate::parse(line).unwrap();
+        assert_eq!(candidate.extension("x").map(Word::as_str), Some("\u{a0}"));
+        assert_eq!(candidate.to_string(), line);
+        assert_eq!(Candidate::parse(line), Ok(candidate));
     }
 
     #[test]
