@@ -17,7 +17,6 @@ use super::{Between, CallId, Calls, Carrier, Context, Devices, Request, What};
 use crate::jingle::message::{Ending as MessageEnding, Message, Step};
 use crate::jingle::{Action, Jingle, Reason, Sid, Transport};
 use crate::mapping::{Dialect, Refusal, Session};
-use crate::sdp::Kept;
 use crate::stanza::{ErrorKind, StanzaError};
 use crate::web::{self, Media};
 
@@ -45,7 +44,7 @@ impl Calls {
             let kind = Kind::Web(Box::new(Web::calling(sid.clone(), named, &offer.sdp)));
             let id = self.begin(cx.now, between, sid, media, kind)?;
             self.with(id, cx, |call, cx| {
-                call.offer = Some(Kept::new(offer.text));
+                call.keep_offer(offer.text);
                 let mut devices = devices(call, cx);
                 if let Some(client) = client {
                     devices.direct = Some(client);
@@ -254,7 +253,7 @@ impl Calls {
                 caller.line.by = by;
             }
             if let Some(Signal::Offer(offer)) = offer {
-                call.offer = Some(Kept::new(offer.text));
+                call.keep_offer(offer.text);
             }
             let devices = devices(call, cx);
             let course = call.ring(cx, devices);

@@ -51,9 +51,14 @@ pub(super) struct Call {
     pub(super) supersedes: Option<CallId>,
     /// The caller was told that it rings.
     pub(super) rang: bool,
-    /// The caller's offer, until a device has it.
+    /// Until a device has it.
+    pub(super) waiting: Option<Box<Waiting>>,
+}
+
+/// What the caller said before a device took the call.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
     pub(super) offer: Option<Kept>,
-    /// The caller's candidates, until a device has its offer.
     pub(super) early: Vec<Trickle>,
 }
 
@@ -147,6 +152,15 @@ impl Call {
         })
     }
 
+    pub(super) fn keep_offer(&mut self, text: String) {
+        self.waiting.get_or_insert_default().offer = Some(Kept::new(text));
+    }
+
+    /// The caller's offer, if no device has it yet.
+    pub(super) fn offer(&self) -> Option<&Kept> {
+        self.waiting.as_ref()?.offer.as_ref()
+    }
+
     /// Passes on what the device of `leg` said.
     pub(super) fn relay(&mut self, cx: &mut Context<'_>, leg: usize, signal: Signal) -> Course {
         let result = match (signal, self.other(leg)) {
@@ -157,12 +171,12 @@ impl Call {
             }
             (Signal::Ringing, _) => Ok(()),
             (Signal::Offer(offer), None) if leg == 0 => {
-                self.offer = Some(Kept::new(offer.text));
+                self.keep_offer(offer.text);
                 self.ring_with_offer(cx)
             }
             (Signal::Trickle(trickle), None) if leg == 0 => {
                 let result = self.trickle_to_ringing(cx.out, &trickle);
-                self.early.extend(trickle);
+                self.waiting.get_or_insert_default().early.extend(trickle);
                 result
             }
             (Signal::Trickle(trickle), None) => {
@@ -274,7 +288,6 @@ impl Call {
     /// Nothing was said for a while: takes as little room as it can. False if something is under
     /// way all the same.
     pub(super) fn rest(&mut self) -> bool {
-        self.early.shrink_to_fit();
         self.devices.shrink_to_fit();
         self.legs.shrink_to_fit();
         let mut rests = true;

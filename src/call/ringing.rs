@@ -5,7 +5,7 @@ use jid::FullJid;
 use super::leg::jingle::Jingle;
 use super::leg::web::Web;
 use super::leg::{Kind, Leg};
-use super::parties::{Call, Course};
+use super::parties::{Call, Course, Waiting};
 use super::signal::{Description, Devices, Ending, Signal, Sink};
 use super::{Context, What};
 use crate::jingle::Reason;
@@ -42,7 +42,7 @@ impl Call {
             self.add_client(cx, direct, false);
             // Such a device rings by an offer, which a caller who only announced the call has yet
             // to make. If nobody else is known to ring, it is asked for now.
-            if !rings && self.offer.is_none() {
+            if !rings && self.offer().is_none() {
                 self.ask_for_offer(cx.out);
             }
         }
@@ -56,7 +56,7 @@ impl Call {
         if let Some(taken) = self.taken {
             return self.describe(cx, taken);
         }
-        let Some(offer) = self.offer.clone() else {
+        let Some(offer) = self.offer().cloned() else {
             return Ok(());
         };
         for leg in self.legs.iter_mut().skip(1).flatten() {
@@ -141,10 +141,14 @@ impl Call {
 
     /// Gives the offer, and the candidates so far, to the device that picked up, unless it has them.
     fn describe(&mut self, cx: &mut Context<'_>, leg: usize) -> Result<(), Refusal> {
-        let Some(offer) = self.offer.take() else {
+        let waiting = self.waiting.take_if(|own| own.offer.is_some());
+        let Some(Waiting {
+            offer: Some(offer),
+            early,
+        }) = waiting.map(|own| *own)
+        else {
             return Ok(());
         };
-        let early = std::mem::take(&mut self.early);
         let Some(leg) = self.leg(leg) else {
             return Ok(());
         };

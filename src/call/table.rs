@@ -430,8 +430,7 @@ impl Calls {
             proposed: false,
             supersedes: None,
             rang: false,
-            offer: None,
-            early: Vec::new(),
+            waiting: None,
         };
         if self.of_parties(&between.parties(&call.sid)).is_some() {
             return Err(out_of_order());
