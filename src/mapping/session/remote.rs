@@ -623,15 +623,22 @@ impl Session {
     /// When there never was one.
     pub(super) fn known(&self, content: &Content) -> Result<Option<usize>, Refusal> {
         let lines = self.lines();
-        let near = |own: &Section| own.live && own.name.name == content.name;
-        let exact = |own: &Section| near(own) && own.name.creator == content.creator;
-        let index = lines
-            .iter()
-            .position(exact)
-            .or_else(|| lines.iter().position(near));
-        match index {
-            None if self.is_parked(content) => Ok(None),
-            None if lines.iter().any(|own| own.name.name == content.name) => Ok(None),
+        let near = |own: &Section| own.name.name == content.name;
+        let exact = |own: &Name| own.name == content.name && own.creator == content.creator;
+        let live = |exactly: bool| {
+            let is_it = |own: &Section| own.live && near(own) && (!exactly || exact(&own.name));
+            lines.iter().position(is_it)
+        };
+        if let Some(index) = live(true) {
+            return Ok(Some(index));
+        }
+        // The name alone may be that of another content, by the other side.
+        let mut gone = lines.iter().map(|own| &own.name).chain(&self.parked);
+        if gone.any(exact) {
+            return Ok(None);
+        }
+        match live(false) {
+            None if self.is_parked(content) || lines.iter().any(near) => Ok(None),
             None => Err(Refusal::UnknownContent(content.name.clone())),
             index => Ok(index),
         }
