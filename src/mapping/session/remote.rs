@@ -623,25 +623,18 @@ impl Session {
     /// When there never was one.
     pub(super) fn known(&self, content: &Content) -> Result<Option<usize>, Refusal> {
         let lines = self.lines();
-        let near = |own: &Section| own.name.name == content.name;
-        let exact = |own: &Name| own.name == content.name && own.creator == content.creator;
-        let live = |exactly: bool| {
-            let is_it = |own: &Section| own.live && near(own) && (!exactly || exact(&own.name));
-            lines.iter().position(is_it)
-        };
-        if let Some(index) = live(true) {
-            return Ok(Some(index));
-        }
         // The name alone may be that of another content, by the other side.
-        let mut gone = lines.iter().map(|own| &own.name).chain(&self.parked);
-        if gone.any(exact) {
-            return Ok(None);
+        for exactly in [true, false] {
+            let is_it = |own: &Name| {
+                own.name == content.name && (!exactly || own.creator == content.creator)
+            };
+            let live = lines.iter().position(|own| own.live && is_it(&own.name));
+            let mut names = lines.iter().map(|own| &own.name).chain(&self.parked);
+            if live.is_some() || names.any(is_it) {
+                return Ok(live);
+            }
         }
-        match live(false) {
-            None if self.is_parked(content) || lines.iter().any(near) => Ok(None),
-            None => Err(Refusal::UnknownContent(content.name.clone())),
-            index => Ok(index),
-        }
+        Err(Refusal::UnknownContent(content.name.clone()))
     }
 
     fn is_parked(&self, content: &Content) -> bool {
