@@ -1,6 +1,5 @@
 // Calls between Dino and a page, the same wherever they are.
 
-import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
 
@@ -12,13 +11,7 @@ import { until } from './process.mjs';
 export function testSound(both) {
   test('Dino calls, the page takes it, and Dino hangs up', async (t) => {
     t.diagnostic(both.dino.version);
-    await both.dinoCalls();
-    assert.equal(await both.page.page.textContent('#caller'), `${both.romeo.jid} calls`);
-    await both.page.accept();
-    await both.page.connected();
-    t.diagnostic(JSON.stringify(await both.expectSoundBothWays()));
-    await both.dino.hangUp();
-    await expectPageEnded(both.page, 'success');
+    await both.dinoCallsAndHangsUp(t);
   });
 
   test('the page calls, Dino takes it, and the page hangs up', async (t) => {

@@ -5,7 +5,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { dinoWorld } from './dino-world.mjs';
-import { expectPageEnded } from './expect.mjs';
 import { until } from './process.mjs';
 
 /** @param {{startServer: Function, privileged: boolean}} options */
@@ -20,13 +19,7 @@ export function testDinoContact(options) {
   test('the call button is there when she comes, and a call goes through', async (t) => {
     both.page = await both.anotherTab();
     await until('Dino offers a call', () => both.dino.offersCall(both.address), { within: 30_000, every: 500 });
-    await both.dinoCalls();
-    assert.equal(await both.page.page.textContent('#caller'), `${both.romeo.jid} calls`);
-    await both.page.accept();
-    await both.page.connected();
-    t.diagnostic(JSON.stringify(await both.expectSoundBothWays()));
-    await both.dino.hangUp();
-    await expectPageEnded(both.page, 'success');
+    await both.dinoCallsAndHangsUp(t);
     await both.dinoIsFree();
   });
 

@@ -6,7 +6,7 @@ import { afterEach } from 'node:test';
 
 import { startDino } from './dino.mjs';
 import { startEjabberd } from './ejabberd.mjs';
-import { PAGE_TONE, PEER_TONE } from './expect.mjs';
+import { PAGE_TONE, PEER_TONE, expectPageEnded } from './expect.mjs';
 import { apartWorld } from './islands.mjs';
 import { until } from './process.mjs';
 import { openCalls } from './tour.mjs';
@@ -85,6 +85,17 @@ class Both {
   async dinoCalls(options) {
     await this.dino.dial(this.address, options);
     await until('the page rings', () => this.page.rings());
+  }
+
+  /** Dino calls, the page takes it, they hear each other, and Dino hangs up. */
+  async dinoCallsAndHangsUp(t) {
+    await this.dinoCalls();
+    assert.equal(await this.page.page.textContent('#caller'), `${this.romeo.jid} calls`);
+    await this.page.accept();
+    await this.page.connected();
+    t.diagnostic(JSON.stringify(await this.expectSoundBothWays()));
+    await this.dino.hangUp();
+    await expectPageEnded(this.page, 'success');
   }
 
   /** The page calls, and Dino rings. */
