@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 use tracing::{debug, info_span};
 
 use super::index::{Pair, one, pair, trim};
-use super::leg::{Kind, Leg, Line, out_of_order};
+use super::leg::{Kind, Leg, Line, out_of_order, unknown_session};
 use super::parties::{Call, Course};
 use super::past::Past;
 use super::signal::Ending;
@@ -385,6 +385,10 @@ impl Calls {
             through,
             ..
         } = between;
+        // What is still said of a call that has just ended begins no other.
+        if self.past.holds(now, &between.parties(&sid)) {
+            return Err(unknown_session());
+        }
         let caller = from.to_bare();
         let people = pair(&caller, person);
         let (to_caller, to_callee) = self.carriers(between)?;
