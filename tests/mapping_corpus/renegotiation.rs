@@ -1,12 +1,13 @@
 //! Changes in mid-call, in the words of each client.
 
-use campana::jingle::{Action, Condition, Content, Jingle, Reason, Role, Senders, Sid};
+use campana::jingle::ice_udp::Transport as IceUdp;
+use campana::jingle::{Action, Condition, Content, Jingle, Reason, Role, Senders, Sid, Transport};
 use campana::mapping::{
     BundlePolicy, Change, Dialect, Limits, Phase, Refusal, Session, ToBrowser, browser,
 };
 use campana::sdp::{self, Direction, Setup};
 
-use crate::mapping_harness::{Leg, Wire, call, in_step, parse, settle, setup, ufrag};
+use crate::mapping_harness::{Leg, Wire, call, in_step, parse, read, settle, setup, ufrag};
 
 #[test]
 fn video_is_added_and_removed_and_its_place_taken_again() {
@@ -128,6 +129,52 @@ fn the_initiator_wins_when_both_restart() {
         settle(&mut caller, &mut callee);
         in_step(&caller, &callee);
     }
+}
+
+#[test]
+fn a_restart_that_is_refused_in_part_waits_for_no_answer() {
+    let (mut caller, mut callee) = call(&Dialect::UNKNOWN);
+    caller.browser.add("video", Direction::SendRecv);
+    caller.negotiate();
+    settle(&mut caller, &mut callee);
+    callee.browser.restart_ice();
+    callee.negotiate();
+    let [Wire::Set(first, audio), Wire::Set(second, video)] = callee.out.make_contiguous() else {
+        panic!("a content at a time: {:?}", callee.out);
+    };
+    let (first, second) = (*first, *second);
+    let named = |action, xml: &str| {
+        let name = read(xml).contents[0].name.clone();
+        let mut jingle = Jingle::new(action, sid());
+        jingle.contents = vec![Content::new(Role::Initiator, name)];
+        jingle
+    };
+    let remove = named(Action::ContentRemove, video);
+    let mut answer = named(Action::TransportInfo, audio);
+    callee.receive(Wire::Set(0, remove.to_xml()));
+    callee.receive(Wire::Error(first, Some(Condition::TieBreak)));
+    // The other is about what it has removed.
+    callee.receive(Wire::Result(second));
+    while callee.browser.is_asked() {
+        callee.answer();
+    }
+    callee.out.clear();
+    callee.browser.restart_ice();
+    callee.negotiate();
+    for wire in std::mem::take(&mut callee.out) {
+        if let Wire::Set(id, _) = wire {
+            callee.receive(Wire::Result(id));
+        }
+    }
+    assert_eq!(callee.phase(), Phase::AwaitingPeer);
+    let ice = IceUdp {
+        ufrag: Some("AAA0001".to_owned()),
+        pwd: Some("abcdefghijklmnopqrstuv".to_owned()),
+        ..IceUdp::default()
+    };
+    answer.contents[0].transport = Some(Transport::Ice(Box::new(ice)));
+    callee.receive(Wire::Set(0, answer.to_xml()));
+    assert_eq!(callee.phase(), Phase::Stable);
 }
 
 #[test]
@@ -307,7 +354,7 @@ fn conversations_is_offered_actpass_only() {
 }
 
 fn dino_adds_video() -> Jingle {
-    crate::mapping_harness::read(
+    read(
         "<jingle xmlns='urn:xmpp:jingle:1' action='content-add' sid='a73sjjvkla37jfea'>\
          <content creator='responder' name='video' senders='responder'>\
          <description xmlns='urn:xmpp:jingle:apps:rtp:1' media='video'>\
@@ -329,7 +376,7 @@ fn offered(change: &Change) -> &sdp::Session {
 /// The last request of this kind that is under way.
 fn sent(leg: &Leg, action: Action) -> Jingle {
     let requests = leg.out.iter().rev().filter_map(|wire| match wire {
-        Wire::Set(_, xml) => Some(crate::mapping_harness::read(xml)),
+        Wire::Set(_, xml) => Some(read(xml)),
         _ => None,
     });
     let mut requests = requests.filter(|own| own.action == action);

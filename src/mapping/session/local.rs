@@ -28,7 +28,7 @@ pub(super) struct LocalChange {
     pub(super) ahead: bool,
     /// Requests of the peer that will be in the answer.
     pub(super) folded: Vec<Jingle>,
-    sent: Vec<Sent>,
+    pub(super) sent: Vec<Sent>,
     /// The groups of content-accept.
     pub(super) groups: Vec<Group>,
 }
@@ -58,15 +58,15 @@ pub(super) struct Restart {
 
 /// A request that was sent for the change.
 #[derive(Clone, Debug)]
-struct Sent {
-    receipt: Receipt,
-    asked: Asked,
-    jingle: Jingle,
-    acknowledged: bool,
+pub(super) struct Sent {
+    pub(super) receipt: Receipt,
+    pub(super) asked: Asked,
+    pub(super) jingle: Jingle,
+    pub(super) acknowledged: bool,
 }
 
 #[derive(Clone, Debug)]
-enum Asked {
+pub(super) enum Asked {
     Restart,
     Describe,
     Add,
@@ -114,13 +114,7 @@ impl Session {
     pub fn acknowledged(&mut self, receipt: Receipt) -> Change {
         let mut change = Change::default();
         self.modifying.retain(|(own, _)| *own != receipt);
-        if let Some(place) = self.withdrawn.iter().position(|(own, _)| *own == receipt) {
-            let (_, undo) = self.withdrawn.swap_remove(place);
-            if undo.action == Action::TransportInfo {
-                self.unwanted = self.unwanted.saturating_add(1);
-            } else if !undo.contents.is_empty() {
-                self.say(undo, &mut change);
-            }
+        if self.withdrawn_was_taken(receipt, &mut change) {
             return change;
         }
         let Some(Pending::Local(own)) = &mut self.pending else {
@@ -144,16 +138,7 @@ impl Session {
     /// The peer has answered the request with an error.
     pub fn declined(&mut self, receipt: Receipt, condition: Option<Condition>) -> Change {
         let mut change = Change::default();
-        let (refused, withdrawn) = std::mem::take(&mut self.withdrawn)
-            .into_iter()
-            .partition::<Vec<_>, _>(|(own, _)| *own == receipt);
-        self.withdrawn = withdrawn;
-        if refused
-            .iter()
-            .any(|(_, undo)| undo.action == Action::TransportInfo)
-        {
-            self.stale = false;
-        }
+        self.withdrawn_was_refused(receipt);
         self.modifying.retain(|(own, _)| *own != receipt);
         let Some(Pending::Local(own)) = &mut self.pending else {
             return change;
@@ -347,81 +332,6 @@ impl Session {
     ) -> Result<Mapped, Refusal> {
         let names: Vec<_> = lines.iter().map(|section| section.name.clone()).collect();
         sections(description, &names, self.role, kind, self.dialect, report)
-    }
-
-    /// Takes back what the browser's offer asked for.
-    pub(super) fn withdraw(&mut self, change: &mut Change) {
-        let mut own = match self.pending.take() {
-            Some(Pending::Local(own)) => own,
-            other => {
-                self.pending = other;
-                return;
-            }
-        };
-        for request in own.folded.drain(..).rev() {
-            self.queue.push_front(request);
-        }
-        for add in &own.adds {
-            if let Some(section) = own.sections.get(add.index) {
-                self.parked.push(section.name.clone());
-            }
-        }
-        // The peer's new credentials are of no use without ours.
-        let open = own.restarts_open();
-        let ready = own.restart.iter().flat_map(|own| &own.transports);
-        for (_, ready) in ready {
-            if let Some(ufrag) = ready.as_ref().and_then(|ready| ready.ufrag.as_ref()) {
-                self.retire(ufrag);
-            }
-        }
-        for sent in own.sent {
-            if let Asked::Restart = sent.asked {
-                if !sent.acknowledged {
-                    let nothing = Jingle::new(Action::TransportInfo, self.sid.clone());
-                    self.withdrawn.push((sent.receipt, nothing));
-                } else {
-                    self.unwanted = self.unwanted.saturating_add(u32::from(open));
-                }
-                self.stale = true;
-                continue;
-            }
-            let contents = sent.jingle.contents.iter();
-            let undo = contents.filter_map(|content| match sent.asked {
-                Asked::Add => Some(self.removal(&Name::of(content), content.senders())),
-                Asked::Modify(before) => Some(self.modification(&Name::of(content), before)),
-                // What was removed is known to nobody on this side until it is added again, and a
-                // restart ends with the next one.
-                Asked::Restart | Asked::Describe | Asked::Remove => None,
-            });
-            let Some(undo) = undo.reduce(|mut all, one| {
-                all.contents.extend(one.contents);
-                all
-            }) else {
-                continue;
-            };
-            if sent.acknowledged {
-                self.say(undo, change);
-            } else {
-                self.withdrawn.push((sent.receipt, undo));
-            }
-        }
-    }
-
-    /// Who sends is said anew: what would undo an earlier request comes too late.
-    pub(super) fn supersede(&mut self, name: &Name) {
-        for (_, undo) in &mut self.withdrawn {
-            undo.contents
-                .retain(|own| own.senders.is_none() || Name::of(own) != *name);
-        }
-        // To the peer, ours is the later word, unless it goes on saying what it sends itself.
-        if self.dialect.own_senders_only {
-            return;
-        }
-        for request in &mut self.queue {
-            if request.action == Action::ContentModify {
-                request.contents.retain(|own| own.name != name.name);
-            }
-        }
     }
 
     /// Gives the browser its answer, if all is there.

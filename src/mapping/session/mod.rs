@@ -11,6 +11,7 @@ mod reply;
 mod rest;
 mod restart;
 mod trickle;
+mod withdrawal;
 
 pub use change::{Change, Phase, Receipt, Stanza, ToBrowser};
 pub use rest::Resting;
@@ -59,7 +60,7 @@ pub struct Session {
     /// Requests of the peer that wait until the browser has answered.
     queue: VecDeque<Jingle>,
     /// Requests that were taken back before they were answered, and what undoes them.
-    withdrawn: Vec<(Receipt, Jingle)>,
+    withdrawn: Vec<withdrawal::Withdrawn>,
     /// Contents that the peer may still know, and that have no section any more.
     parked: Vec<Name>,
     /// Username fragments of the peer that are out of use.
