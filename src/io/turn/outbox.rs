@@ -15,7 +15,7 @@ use super::{
 ///
 /// What leaves in one piece is cut by the kernel, or by the network card (UDP_SEGMENT). A kernel, or
 /// a path, that refuses this gets datagrams one by one; when it refuses several times running, it is
-/// not asked again.
+/// not asked again for a while: the reason may be one client's path.
 pub(super) struct Outbox {
     groups: Vec<Group>,
     used: usize,
@@ -24,6 +24,8 @@ pub(super) struct Outbox {
     sender: Sender,
     /// How often segments were refused since they were last accepted.
     refusals: u32,
+    /// Datagrams since the kernel is not asked any more.
+    alone: u32,
     /// Datagrams that no socket took.
     pub(super) lost: u64,
     /// Groups since the last [`Self::take_begun`].
@@ -57,6 +59,7 @@ impl Outbox {
             latest: vec![usize::MAX; BUCKETS],
             sender: Sender::new(GROUPS),
             refusals: 0,
+            alone: 0,
             lost: 0,
             begun: 0,
         }
@@ -81,7 +84,7 @@ impl Outbox {
     /// One more datagram, behind those of the same flow.
     pub(super) fn push(&mut self, flow: Flow, datagram: &[u8]) {
         let bucket = bucket(&flow);
-        let segments = self.refusals < GIVE_UP;
+        let segments = self.may_be_segments();
         let latest = self.latest.get(bucket).copied().unwrap_or(usize::MAX);
         if segments
             && latest < self.used
@@ -102,6 +105,19 @@ impl Outbox {
         }
         self.used += 1;
         self.begun += 1;
+    }
+
+    /// Whether the kernel is asked; once more when it has not been for long.
+    fn may_be_segments(&mut self) -> bool {
+        if self.refusals < GIVE_UP {
+            return true;
+        }
+        self.alone += 1;
+        if self.alone == ALONE {
+            self.alone = 0;
+            self.refusals = GIVE_UP - 1;
+        }
+        false
     }
 
     /// Sends everything. `socket` finds a socket by its token; a datagram of a socket that is gone,
@@ -138,8 +154,10 @@ impl Outbox {
                     }
                     Err(error) => {
                         if first.count > 1 && is_refusal(&error) {
-                            self.refusals += 1;
-                            self.lost += first.send_singly(&mut self.sender, socket);
+                            let lost = first.send_singly(&mut self.sender, socket);
+                            // What is refused either way, as port 0 is, says nothing of segments.
+                            self.refusals += u32::from(lost < first.count as u64);
+                            self.lost += lost;
                         } else {
                             self.lost += first.count as u64;
                         }
@@ -255,6 +273,9 @@ const KEPT: usize = 16_384;
 /// Refusals running after which the kernel is believed.
 const GIVE_UP: u32 = 16;
 
+/// Datagrams that leave one by one before it is asked again: one more failure costs them nothing.
+const ALONE: u32 = 65_536;
+
 #[cfg(test)]
 mod tests {
     use std::{net::UdpSocket, os::fd::AsFd, time::Duration};
@@ -315,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_segments_are_sent_singly_and_then_not_tried_again() {
+    fn refused_segments_are_sent_singly_and_not_tried_again_for_a_while() {
         let (sending, receiving) = (socket(), socket());
         let mut outbox = Outbox::new();
         // No UDP at all on this descriptor would be another error; too many segments are EINVAL.
@@ -339,6 +360,35 @@ mod tests {
         outbox.flush(|_| Some(sending.as_fd()));
         assert_eq!(received(&receiving, 2), [b"x", b"y"]);
         assert_eq!(outbox.lost, 0);
+        // Not for ever: it may have been the path of one client.
+        for _ in 0..ALONE {
+            outbox.push(flow(&receiving), b"z");
+            outbox.used = 0;
+        }
+        outbox.push(flow(&receiving), b"x");
+        outbox.push(flow(&receiving), b"y");
+        assert_eq!(outbox.used, 1);
+        outbox.flush(|_| Some(sending.as_fd()));
+        assert_eq!(received(&receiving, 2), [b"x", b"y"]);
+        assert_eq!(outbox.refusals, 0);
+    }
+
+    #[test]
+    fn what_nobody_can_be_sent_does_not_end_segments_for_others() {
+        let sending = socket();
+        let mut outbox = Outbox::new();
+        let nowhere = Flow {
+            socket: 1,
+            to: "127.0.0.1:0".parse().unwrap(),
+            from: None,
+        };
+        for _ in 0..GIVE_UP {
+            outbox.push(nowhere, b"x");
+            outbox.push(nowhere, b"y");
+            outbox.flush(|_| Some(sending.as_fd()));
+        }
+        assert_eq!(outbox.refusals, 0);
+        assert_eq!(outbox.lost, u64::from(GIVE_UP) * 2);
     }
 
     #[test]
