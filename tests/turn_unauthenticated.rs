@@ -90,6 +90,19 @@ fn many_unknown_attributes_do_not_make_a_large_reply() {
 }
 
 #[test]
+fn a_refused_binding_has_a_small_reply() {
+    let mut world = World::new("");
+    let client = Client::new(&world, "198.51.100.1:1000", "juliet");
+    let mut buffer = [0; 24];
+    let id = TransactionId([1; 12]);
+    let mut writer = Writer::new(&mut buffer, Class::Request, Method::BINDING, id);
+    writer.raw(AttributeType(0x7000), &[]).finish().unwrap();
+    let reply = client.exchange(&mut world, &buffer).unwrap();
+    assert_eq!(reply.error(), Some(420));
+    assert_eq!(reply.0.len(), 36);
+}
+
+#[test]
 fn what_is_no_request_gets_no_answer() {
     let mut world = World::new("");
     let client: SocketAddr = "198.51.100.1:1000".parse().unwrap();

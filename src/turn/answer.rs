@@ -120,7 +120,7 @@ impl Server {
                     self.counters.requests_refused += 1;
                     refusal.count(&mut self.counters.refused);
                 }
-                refusal.write(message, &mut reply);
+                refusal.write(message, signer.is_none(), &mut reply);
             }
         }
         if let Some(signer) = signer {

@@ -31,8 +31,8 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    pub(super) fn error_code(self) -> Attribute<'static> {
-        let (code, reason) = match self {
+    fn code(self) -> (u16, &'static str) {
+        match self {
             Self::BadRequest => (400, "Bad Request"),
             Self::Forbidden => (403, "Forbidden"),
             Self::Unknown => (420, "Unknown Attribute"),
@@ -43,7 +43,11 @@ impl Refusal {
             Self::PeerFamily => (443, "Peer Address Family Mismatch"),
             Self::Quota => (486, "Allocation Quota Reached"),
             Self::Capacity => (508, "Insufficient Capacity"),
-        };
+        }
+    }
+
+    pub(super) fn error_code(self) -> Attribute<'static> {
+        let (code, reason) = self.code();
         Attribute::ErrorCode { code, reason }
     }
 
@@ -63,8 +67,11 @@ impl Refusal {
         *counter += 1;
     }
 
-    pub(super) fn write(self, request: &Message<'_>, reply: &mut Writer<'_>) {
-        reply.attribute(&self.error_code());
+    /// To a stranger without the reason phrase: it would make the reply larger than it need be.
+    pub(super) fn write(self, request: &Message<'_>, is_stranger: bool, reply: &mut Writer<'_>) {
+        let (code, reason) = self.code();
+        let reason = if is_stranger { "" } else { reason };
+        reply.attribute(&Attribute::ErrorCode { code, reason });
         if self == Self::Unknown {
             let types = unknown_attributes(request).unwrap_or_default();
             reply.attribute(&Attribute::UnknownAttributes(&types));
