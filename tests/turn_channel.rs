@@ -55,6 +55,19 @@ fn numbers_out_of_range_are_bad_requests() {
 }
 
 #[test]
+fn port_0_is_no_peer() {
+    let mut world = World::new("");
+    let (mut client, _) = Client::allocated(&mut world, "198.51.100.1:1000", "juliet");
+    let peer = "198.51.100.9:0";
+    assert_eq!(client.bind(&mut world, 0x4000, peer).error(), Some(403));
+    // For a permission the port is no matter (RFC 8656 §9).
+    assert_eq!(client.permit(&mut world, &[peer]).error(), None);
+    assert_eq!(client.send(&mut world, peer, b"x"), []);
+    assert_eq!(world.server.counters().dropped.denied, 1);
+    assert_eq!(client.send(&mut world, "198.51.100.9:1", b"x").len(), 1);
+}
+
+#[test]
 fn both_attributes_are_needed() {
     let mut world = World::new("");
     let (mut client, _) = Client::allocated(&mut world, "198.51.100.1:1000", "juliet");

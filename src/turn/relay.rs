@@ -57,6 +57,11 @@ impl Server {
     }
 
     /// From a client to a peer: `buffer[data]` is the payload.
+        // No channel is bound to port 0.
+        if peer.port() == 0 {
+            self.counters.dropped.denied += 1;
+            return Verdict::Drop;
+        }
     ///
     /// Permission and policy are asked for each datagram: a permission may have expired, and the
     /// machine may have got addresses, since the channel was bound.

@@ -182,7 +182,8 @@ impl Server {
         };
         let number = ChannelNumber::new(number).ok_or(Refusal::BadRequest)?;
         self.check_family(index, peer)?;
-        if !self.may_be_bound(peer) {
+        // Nothing can be sent to port 0.
+        if peer.port() == 0 || !self.may_be_bound(peer) {
             return Err(Refusal::Forbidden);
         }
         let (channels, permissions) = (self.config.channels, self.config.permissions);
