@@ -142,6 +142,36 @@ fn a_reservation_counts_for_the_person_and_ends_after_30_seconds() {
     assert_eq!(other.allocate(&mut world, &[]).error(), None);
 }
 
+#[test]
+fn a_port_that_may_not_be_reserved_is_refused_with_what_goes_before_it() {
+    let mut world = World::new("user_allocations = 2");
+    Client::allocated(&mut world, "198.51.100.1:1000", "juliet");
+    let mut rtp = Client::new(&world, "198.51.100.1:1001", "juliet");
+    let pair = [Attribute::EvenPort { reserve: true }];
+    assert_eq!(rtp.allocate(&mut world, &pair).error(), Some(486));
+    let even = rtp.allocate(&mut world, &[Attribute::EvenPort { reserve: false }]);
+    assert_eq!(even.error(), None);
+    assert_eq!(world.relays.len(), 2);
+}
+
+#[test]
+fn a_reserved_port_is_not_counted_twice_when_it_is_taken() {
+    let mut world = World::new("user_allocations = 2");
+    let mut rtp = Client::new(&world, "198.51.100.1:1000", "juliet");
+    let reply = rtp.allocate(&mut world, &[Attribute::EvenPort { reserve: true }]);
+    let token = reply.attribute(AttributeType::RESERVATION_TOKEN).unwrap();
+    let mut rtcp = Client::new(&world, "198.51.100.1:1001", "juliet");
+    let odd = rtcp.allocate(&mut world, &[token]);
+    assert_eq!(odd.relayed()[0].port(), reply.relayed()[0].port() + 1);
+    let mut third = Client::new(&world, "198.51.100.1:1002", "juliet");
+    assert_eq!(third.allocate(&mut world, &[]).error(), Some(486));
+    for client in [&mut rtp, &mut rtcp] {
+        assert_eq!(client.refresh(&mut world, 0).error(), None);
+        assert_eq!(client.allocate(&mut world, &[]).error(), None);
+    }
+    assert_eq!(third.allocate(&mut world, &[]).error(), Some(486));
+}
+
 fn failure(reply: &turn_harness::Reply) -> Option<(Family, u16)> {
     match reply.attribute(AttributeType::ADDRESS_ERROR_CODE) {
         Some(Attribute::AddressErrorCode { family, code, .. }) => Some((family, code)),

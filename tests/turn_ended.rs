@@ -11,7 +11,7 @@ mod turn_harness;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use campana::turn::{End, Traffic};
+use campana::turn::{End, Ends, Traffic};
 use turn_harness::{Client, World, at};
 
 #[test]
@@ -64,7 +64,15 @@ fn each_end_has_its_reason() {
     world.disconnect(gone.address);
     let ends: Vec<_> = world.ended.iter().map(|it| it.end).collect();
     assert_eq!(ends, [End::Dropped, End::Expired, End::Disconnected]);
-    assert_eq!(world.server.counters().allocations, 0);
+    let counters = world.server.counters();
+    assert_eq!(counters.allocations, 0);
+    let Ends {
+        dropped,
+        expired,
+        disconnected,
+        ..
+    } = counters.ended;
+    assert_eq!((dropped, expired, disconnected), (1, 1, 1));
     assert!(world.relays.is_empty());
 }
 

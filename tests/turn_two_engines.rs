@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use campana::{
     stun::{Attribute, AttributeType},
-    turn::{RelayId, Server, Traffic},
+    turn::{End, RelayId, Server, Traffic},
 };
 use turn_harness::{Client, Sent, World, at, on_channel};
 
@@ -32,6 +32,37 @@ fn quotas_are_those_of_the_person_not_of_the_thread() {
     assert_eq!(third.allocate(&mut one, &[]).error(), Some(486));
     assert_eq!(second.refresh(&mut two, 0).error(), None);
     assert_eq!(third.allocate(&mut one, &[]).error(), None);
+}
+
+#[test]
+fn a_silent_allocation_of_the_other_makes_room() {
+    let [mut one, mut two] = World::two("user_allocations = 2");
+    let (mut used, _) = Client::allocated(&mut two, "198.51.100.1:1", "juliet");
+    let (mut silent, _) = Client::allocated(&mut two, "198.51.100.1:2", "juliet");
+    for world in [&mut one, &mut two] {
+        world.advance(300);
+    }
+    assert_eq!(used.permit(&mut two, &["198.51.100.9:1"]).error(), None);
+    let mut third = Client::new(&one, "198.51.100.1:3", "juliet");
+    assert_eq!(third.allocate(&mut one, &[]).error(), None);
+    // Until the other engine has heard of it, the silent one is there, and is not displaced twice.
+    let mut fourth = Client::new(&one, "198.51.100.1:4", "juliet");
+    assert_eq!(fourth.allocate(&mut one, &[]).error(), Some(486));
+    let [(1, relay)] = one.displaced[..] else {
+        panic!("{:?}", one.displaced);
+    };
+    assert_eq!(two.server.counters().allocations, 2);
+    two.displace(relay);
+    assert_eq!((two.ended.len(), two.ended[0].end), (1, End::Displaced));
+    assert_eq!(silent.refresh(&mut two, 600).error(), Some(437));
+    // What has its place by now is another.
+    let (mut romeo, _) = Client::allocated(&mut two, "198.51.100.2:1", "romeo");
+    two.displace(relay);
+    assert_eq!(romeo.refresh(&mut two, 600).error(), None);
+    // It counts no more, but no less either.
+    assert_eq!(fourth.allocate(&mut one, &[]).error(), Some(486));
+    assert_eq!(used.refresh(&mut two, 0).error(), None);
+    assert_eq!(fourth.allocate(&mut one, &[]).error(), None);
 }
 
 #[test]

@@ -81,6 +81,7 @@ families! {
 
     TURN_ALLOCATIONS = Gauge "turn_allocations" "TURN allocations that exist.";
     TURN_ALLOCATIONS_MADE = Counter "turn_allocations_made_total" "TURN allocations ever made.";
+    TURN_ALLOCATIONS_ENDED = Counter "turn_allocations_ended_total" "TURN allocations that are no more, by the reason.";
     TURN_REQUESTS = Counter "turn_requests_total" "STUN and TURN requests answered with success.";
     TURN_ICMP = Counter "turn_icmp_errors_total" "ICMP errors that clients were told of.";
     TURN_RELAYED_PACKETS = Counter "turn_relayed_packets_total" "Datagrams that were relayed.";

@@ -12,6 +12,7 @@ use super::{
     allocation::{Allocation, Parity, Pending, Relay, RelayState, Side},
     auth::Identity,
     policy::is_tunnel,
+    quota::Place,
     requests::{Refusal, lifetime, typed},
     server::{DEFAULT_LIFETIME, REPLY, RESERVATION},
     shared::Common,
@@ -87,12 +88,12 @@ impl Server {
             return Err(Refusal::Forbidden);
         }
         let wanted = self.wanted(message)?;
-        let user = self
-            .shared
-            .common()
-            .quotas
-            .take(now, identity.person, five_tuple.client.ip())
-            .ok_or(Refusal::Quota)?;
+        // Before the quota: what cannot be given displaces nothing.
+        let mut sides = wanted.sides.iter().flatten();
+        if sides.all(|side| self.relays.at(*side).is_none()) {
+            return Err(Refusal::Family);
+        }
+        let (user, port) = self.place(now, five_tuple, identity, wanted.token)?;
         let pending = Pending {
             signer: identity.signer,
             fingerprint: message.has_fingerprint(),
@@ -101,20 +102,60 @@ impl Server {
         let id = message.transaction();
         let allocation = Allocation::new(now, *five_tuple, id, identity.username, user, pending);
         let index = self.table.insert(allocation);
+        if let Some(id) = self.table.relay_id(index, Side::V4) {
+            let mut common = self.shared.common();
+            common.quotas.hold(now, user, self.number, id);
+        }
         let expires = now + Duration::from_secs(wanted.lifetime.into());
         let mut opening = false;
         for side in wanted.sides.into_iter().flatten() {
-            opening |= self.open(now, index, side, expires, wanted.token).is_ok();
+            opening |= self.open(now, index, side, expires, port).is_ok();
         }
         if opening {
             return Ok(None);
         }
-        let refusal = match self.table.at(index).and_then(|it| it.failed) {
-            Some((_, 440)) => Refusal::Family,
-            _ => Refusal::Capacity,
-        };
         self.delete(now, index, None);
-        Err(refusal)
+        Err(Refusal::Capacity)
+    }
+
+    /// Makes room for one more allocation. Answers the index of the person, and the port that the
+    /// token was for.
+    fn place(
+        &mut self,
+        now: Instant,
+        five_tuple: &FiveTuple,
+        identity: &Identity<'_>,
+        token: Option<[u8; 8]>,
+    ) -> Result<(usize, Option<u16>), Refusal> {
+        let mut common = self.shared.common();
+        let reservation = match token {
+            // Another engine may have been faster.
+            Some(token) => Some(*common.reservations.get(&token).ok_or(Refusal::Capacity)?),
+            None => None,
+        };
+        let (reserved, port) = reservation.map(|it| (it.user, it.port)).unzip();
+        let client = five_tuple.client.ip();
+        let place = common
+            .quotas
+            .take(now, identity.person, client, reserved)
+            .ok_or(Refusal::Quota)?;
+        if let Some(reservation) = token.and_then(|it| common.reservations.remove(&it)) {
+            common.quotas.release(reservation.user);
+        }
+        drop(common);
+        self.make_room(now, &place);
+        Ok((place.user, port))
+    }
+
+    /// Ends the allocation that a place is in exchange for.
+    fn make_room(&mut self, now: Instant, place: &Place) {
+        match place.instead_of {
+            Some((engine, relay)) if engine == self.number => self.handle_displaced(now, relay),
+            Some((engine, relay)) => {
+                self.outputs.push_back(Output::Displace { engine, relay });
+            }
+            None => {}
+        }
     }
 
     /// The socket of a relay is there, or not. Answers what to tell whom once none is awaited.
@@ -161,8 +202,13 @@ impl Server {
         }
         if let Some(allocation) = self.table.remove(index) {
             let client = allocation.five_tuple.client.ip();
-            self.shared.common().quotas.give(allocation.user, client);
+            let mut common = self.shared.common();
+            common
+                .quotas
+                .give(allocation.user, client, self.number, index);
+            drop(common);
             if let Some(end) = end.filter(|_| allocation.pending.is_none()) {
+                self.counters.ended.count(end);
                 self.outputs.push_back(Output::Ended(Box::new(Ended {
                     client: allocation.five_tuple,
                     username: allocation.username,
@@ -210,7 +256,7 @@ impl Server {
     /// There is an allocation already: a retransmission gets the same answer again (RFC 8489
     /// §6.3.1), anything else 437.
     fn repeated(
-        &self,
+        &mut self,
         now: Instant,
         index: u32,
         message: &Message<'_>,
@@ -225,6 +271,7 @@ impl Server {
         if allocation.pending.is_some() {
             return Ok(None);
         }
+        let allocation = self.used(now, index).ok_or(Refusal::Mismatch)?;
         Ok(Some(made(allocation, now)))
     }
 
@@ -283,14 +330,14 @@ impl Server {
         })
     }
 
-    /// Takes a port for one relay and asks for its socket.
+    /// Takes a port for one relay, unless it has one, and asks for its socket.
     fn open(
         &mut self,
         now: Instant,
         index: u32,
         side: Side,
         expires: Instant,
-        token: Option<[u8; 8]>,
+        port: Option<u16>,
     ) -> Result<(), ()> {
         let Some(id) = self.table.relay_id(index, side) else {
             return Err(());
@@ -301,17 +348,13 @@ impl Server {
             .and_then(|it| it.pending)
             .map(|it| it.parity);
         let mut common = self.shared.common();
-        let reservation = token.and_then(|token| common.reservations.remove(&token));
-        if let Some(reservation) = reservation {
-            common.quotas.release(reservation.user);
-        }
         let (Some(relays), Some(ports)) = (self.relays.at(side), common.ports.at_mut(side)) else {
             drop(common);
             self.note_failure(index, side, 440);
             return Err(());
         };
-        let port = match (reservation, parity) {
-            (Some(reservation), _) => Some(reservation.port),
+        let port = match (port, parity) {
+            (Some(port), _) => Some(port),
             (None, Some(Parity::Even)) => ports.take_even(now, &mut self.rng, false),
             (None, Some(Parity::Pair)) => ports.take_even(now, &mut self.rng, true),
             (None, _) => ports.take(now, &mut self.rng),
@@ -388,10 +431,11 @@ impl Server {
         let result = if relays.iter().flatten().count() == 0 {
             self.delete(now, index, None);
             Err(Refusal::Capacity)
+        } else if pending.parity == Parity::Pair && !self.reserve_pair(now, index) {
+            // RFC 8656 §7.2: an R bit that cannot be satisfied is not passed over.
+            self.delete(now, index, None);
+            Err(Refusal::Quota)
         } else {
-            if pending.parity == Parity::Pair {
-                self.reserve_pair(now, index);
-            }
             self.counters.allocations_made += 1;
             let allocation = self.table.at_mut(index)?;
             allocation.pending = None;
@@ -402,33 +446,35 @@ impl Server {
         Some((to, length))
     }
 
-    /// Keeps the port above that of the relay for whoever shows the token.
-    fn reserve_pair(&mut self, now: Instant, index: u32) {
+    /// Keeps the port above that of the relay for whoever shows the token, if its person may have it.
+    fn reserve_pair(&mut self, now: Instant, index: u32) -> bool {
         let Some(allocation) = self.table.at(index) else {
-            return;
+            return false;
         };
         let user = allocation.user;
         let relay = Side::BOTH
             .iter()
             .find_map(|side| *allocation.relays.at(*side));
         let Some(relay) = relay else {
-            return;
+            return false;
         };
         let (side, port) = (Side::of(relay.address.ip()), relay.address.port() + 1);
         let mut common = self.shared.common();
-        if !common.quotas.reserve_again(user) {
+        let Some(place) = common.quotas.reserve(now, user) else {
             common.give_port(now, side, port);
-            return;
-        }
+            return false;
+        };
         let token: [u8; 8] = self.rng.random();
         let reservation = Reservation { side, port, user };
         common.reservations.insert(token, reservation);
         let end = (now + RESERVATION, token);
         common.reservation_ends.push_back(end);
         drop(common);
+        self.make_room(now, &place);
         if let Some(allocation) = self.table.at_mut(index) {
             allocation.token = Some(token);
         }
+        true
     }
 
     /// Takes a relay from its allocation, gives its port back, and has its socket closed.

@@ -142,6 +142,8 @@ pub enum End {
     Deleted,
     /// The connection to its client is gone.
     Disconnected,
+    /// It had been silent when its person, who may have no more of them, asked for another.
+    Displaced,
     /// Its call is over.
     Dropped,
     /// It was not refreshed.
@@ -153,6 +155,7 @@ impl fmt::Display for End {
         f.write_str(match self {
             Self::Deleted => "deleted",
             Self::Disconnected => "disconnected",
+            Self::Displaced => "displaced",
             Self::Dropped => "dropped",
             Self::Expired => "expired",
         })
@@ -179,6 +182,8 @@ pub(super) struct Allocation {
     /// From the client and to it.
     pub(super) up: Traffic,
     pub(super) down: Traffic,
+    /// From then on, use is worth telling.
+    tell: Instant,
     permissions: Vec<Permission>,
     channels: Vec<Channel>,
 }
@@ -253,9 +258,19 @@ impl Allocation {
             made: now,
             up: Traffic::default(),
             down: Traffic::default(),
+            tell: now + TOLD,
             permissions: Vec::new(),
             channels: Vec::new(),
         }
+    }
+
+    /// It is in use. Answers whether that is to be told, which is not for each datagram.
+    pub(super) fn is_news(&mut self, now: Instant) -> bool {
+        let is_news = now >= self.tell;
+        if is_news {
+            self.tell = now + TOLD;
+        }
+        is_news
     }
 
     /// The open, unexpired relay of the family of `peer`.
@@ -352,6 +367,9 @@ pub(super) enum Binding {
     Conflict,
     NoRoom,
 }
+
+/// How often use is told.
+const TOLD: Duration = Duration::from_secs(1);
 
 /// RFC 8656 §9: "The Permission Lifetime MUST be 300 seconds".
 const PERMISSION_LIFETIME: Duration = Duration::from_secs(300);

@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use super::Transport;
+use super::{End, Transport};
 use crate::telemetry::{Exposition, metric};
 
 /// Plain numbers: one engine runs in one thread, and whoever publishes them takes a copy.
@@ -12,6 +12,8 @@ pub struct Counters {
     pub allocations: u64,
     /// Allocations ever made.
     pub allocations_made: u64,
+    /// Allocations that are no more, by the reason.
+    pub ended: Ends,
     /// Requests answered with success, Binding included.
     pub requests: u64,
     /// Authenticated requests answered with an error.
@@ -107,6 +109,25 @@ impl Counters {
                 traffic.bytes,
             ));
         }
+        let Ends {
+            deleted,
+            disconnected,
+            displaced,
+            dropped,
+            expired,
+        } = self.ended;
+        let ended = [
+            ("reason=\"deleted\"", deleted),
+            ("reason=\"disconnected\"", disconnected),
+            ("reason=\"displaced\"", displaced),
+            ("reason=\"dropped\"", dropped),
+            ("reason=\"expired\"", expired),
+        ];
+        samples.extend(
+            ended.map(|(reason, count)| {
+                Sample::counter("turn_allocations_ended_total", reason, count)
+            }),
+        );
         let Drops {
             bandwidth,
             channel,
@@ -248,6 +269,34 @@ impl ByTransport {
     }
 }
 
+/// Allocations that are no more, by [`End`].
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Ends {
+    /// By their clients.
+    pub deleted: u64,
+    /// With the connections to their clients.
+    pub disconnected: u64,
+    /// Silent, for another of the same person.
+    pub displaced: u64,
+    /// With their calls.
+    pub dropped: u64,
+    /// Not refreshed.
+    pub expired: u64,
+}
+
+impl Ends {
+    pub(super) fn count(&mut self, end: End) {
+        let counter = match end {
+            End::Deleted => &mut self.deleted,
+            End::Disconnected => &mut self.disconnected,
+            End::Displaced => &mut self.displaced,
+            End::Dropped => &mut self.dropped,
+            End::Expired => &mut self.expired,
+        };
+        *counter += 1;
+    }
+}
+
 /// Authenticated requests answered with an error, by its code (RFC 8489 §14.8, RFC 8656 §19).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Refusals {
@@ -319,6 +368,7 @@ impl AddAssign for Counters {
     fn add_assign(&mut self, other: Self) {
         self.allocations += other.allocations;
         self.allocations_made += other.allocations_made;
+        self.ended += other.ended;
         self.requests += other.requests;
         self.requests_refused += other.requests_refused;
         self.refused += other.refused;
@@ -330,6 +380,16 @@ impl AddAssign for Counters {
         self.icmp += other.icmp;
         self.dropped += other.dropped;
         self.auth += other.auth;
+    }
+}
+
+impl AddAssign for Ends {
+    fn add_assign(&mut self, other: Self) {
+        self.deleted += other.deleted;
+        self.disconnected += other.disconnected;
+        self.displaced += other.displaced;
+        self.dropped += other.dropped;
+        self.expired += other.expired;
     }
 }
 

@@ -20,8 +20,10 @@
 //! - RFC 8656 §7.2 item 4: DONT-FRAGMENT is treated as unknown, since DF is not set per packet.
 //! - RFC 8656 §5 wants SOFTWARE in replies; it is left out, as it only helps attackers.
 //! - RFC 8489 §9.2: USERHASH is refused, since TURN REST passwords are derived from the name.
-//! - A user name that expires while it holds an allocation keeps that allocation: RFC 8656 §5 wants
-//!   the same name for all requests, so a client could not renew it without losing the call.
+//! - A user name that expires can do nothing any more, not even refresh: its allocation ends with the
+//!   lifetime that it has left, since RFC 8656 §5 lets no other name renew it.
+//! - RFC 8656 §7.2 has a server refuse who has enough (486). Clients that never delete would be
+//!   refused for minutes, so one of theirs that has long been silent ends instead; see `quota`.
 
 mod allocate;
 mod allocation;
@@ -42,7 +44,7 @@ mod table;
 
 pub use allocation::{End, Ended, FiveTuple, RelayId, Transport};
 pub use config::{Config, Listen, ParseError, PortRange, Problem};
-pub use counters::{AuthFailures, ByTransport, Counters, Drops, Refusals, Sample, Traffic};
+pub use counters::{AuthFailures, ByTransport, Counters, Drops, Ends, Refusals, Sample, Traffic};
 pub use icmp::IcmpError;
 pub use server::{HEADROOM, OpenError, Output, Server, Site, TAILROOM, Verdict};
 pub use shared::Shared;

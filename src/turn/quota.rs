@@ -3,8 +3,10 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
-    time::Instant,
+    time::{Duration, Instant},
 };
+
+use super::RelayId;
 
 /// Counts allocations per person and per address, and meters each person's bytes.
 ///
@@ -29,6 +31,26 @@ struct Person {
     /// Bytes that may pass at once.
     tokens: u64,
     filled: Instant,
+    /// Her allocations, unless their number is no matter or they are about to end.
+    held: Vec<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    engine: usize,
+    /// Names the allocation.
+    relay: RelayId,
+    /// When it was last used.
+    active: Instant,
+}
+
+/// A place among the allocations of a person.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// Index of the person.
+    pub(super) user: usize,
+    /// The engine and the allocation that have to make it.
+    pub(super) instead_of: Option<(usize, RelayId)>,
 }
 
 impl Quotas {
@@ -44,21 +66,74 @@ impl Quotas {
         }
     }
 
-    /// Counts one more allocation and answers the index of the person; nothing when either has
-    /// enough.
-    pub(super) fn take(&mut self, now: Instant, person: &str, client: IpAddr) -> Option<usize> {
+    /// Counts one more allocation; nothing when the address has enough, or the person has and uses
+    /// them all. `reserved` is whom the port is reserved for, and counted already.
+    ///
+    /// There are clients that never delete what they allocate. So who has enough gets a place in
+    /// exchange for the allocation of hers that has been silent for longest. For the moment until
+    /// that ends both are counted.
+    pub(super) fn take(
+        &mut self,
+        now: Instant,
+        name: &str,
+        client: IpAddr,
+        reserved: Option<usize>,
+    ) -> Option<Place> {
         let address = network(client);
         let from_address = self.addresses.get(&address).copied().unwrap_or(0);
         if self.per_address != 0 && from_address >= self.per_address {
             return None;
         }
-        let user = self.reserve(now, person)?;
+        let place = match self.by_name.get(name) {
+            None => Place {
+                user: self.add(now, name),
+                instead_of: None,
+            },
+            Some(&user) => self.one_more(now, user, u32::from(reserved == Some(user)))?,
+        };
         *self.addresses.entry(address).or_default() += 1;
-        Some(user)
+        Some(place)
+    }
+
+    /// Counts one more for a person who is counted already, not minding so many of hers.
+    fn one_more(&mut self, now: Instant, user: usize, but: u32) -> Option<Place> {
+        let person = self.people.get_mut(user)?;
+        let is_full = person.allocations.saturating_sub(but) >= self.per_person;
+        let instead_of = match self.per_person != 0 && is_full {
+            true => Some(person.displace(now)?),
+            false => None,
+        };
+        person.allocations += 1;
+        Some(Place { user, instead_of })
+    }
+
+    /// What [`Self::take`] counted has become this allocation.
+    pub(super) fn hold(&mut self, now: Instant, user: usize, engine: usize, relay: RelayId) {
+        if self.per_person != 0
+            && let Some(person) = self.people.get_mut(user)
+        {
+            person.held.push(Held {
+                engine,
+                relay,
+                active: now,
+            });
+        }
+    }
+
+    /// An allocation is in use.
+    pub(super) fn touch(&mut self, now: Instant, user: usize, engine: usize, index: u32) {
+        let held = self.people.get_mut(user).map(|it| it.held.iter_mut());
+        let mut held = held.into_iter().flatten();
+        if let Some(held) = held.find(|it| it.is(engine, index)) {
+            held.active = now;
+        }
     }
 
     /// Takes back what [`Self::take`] counted.
-    pub(super) fn give(&mut self, user: usize, client: IpAddr) {
+    pub(super) fn give(&mut self, user: usize, client: IpAddr, engine: usize, index: u32) {
+        if let Some(person) = self.people.get_mut(user) {
+            person.held.retain(|it| !it.is(engine, index));
+        }
         let address = network(client);
         if let Some(count) = self.addresses.get_mut(&address) {
             *count = count.saturating_sub(1);
@@ -67,19 +142,6 @@ impl Quotas {
             }
         }
         self.release(user);
-    }
-
-    /// Counts for the person only: a reserved port (RFC 8656 §7.2, EVEN-PORT).
-    pub(super) fn reserve(&mut self, now: Instant, name: &str) -> Option<usize> {
-        let Some(&user) = self.by_name.get(name) else {
-            return Some(self.add(now, name));
-        };
-        let person = self.people.get_mut(user)?;
-        if self.per_person != 0 && person.allocations >= self.per_person {
-            return None;
-        }
-        person.allocations += 1;
-        Some(user)
     }
 
     /// Takes back what [`Self::reserve`] counted.
@@ -95,16 +157,9 @@ impl Quotas {
         }
     }
 
-    /// Once more for a person who is counted already.
-    pub(super) fn reserve_again(&mut self, user: usize) -> bool {
-        let Some(person) = self.people.get_mut(user) else {
-            return false;
-        };
-        if self.per_person != 0 && person.allocations >= self.per_person {
-            return false;
-        }
-        person.allocations += 1;
-        true
+    /// As [`Self::take`] does, for a port that is reserved (RFC 8656 §7.2, EVEN-PORT).
+    pub(super) fn reserve(&mut self, now: Instant, user: usize) -> Option<Place> {
+        self.one_more(now, user, 0)
     }
 
     /// Whether so many bytes of this person may pass: a token bucket that holds one second.
@@ -137,6 +192,7 @@ impl Quotas {
             allocations: 1,
             tokens: self.bandwidth,
             filled: now,
+            held: Vec::new(),
         };
         let user = match self.free.pop() {
             Some(user) => {
@@ -155,6 +211,23 @@ impl Quotas {
     }
 }
 
+impl Person {
+    /// Gives up the allocation that has been silent for longest, if it has been for long.
+    fn displace(&mut self, now: Instant) -> Option<(usize, RelayId)> {
+        let oldest = self.held.iter().enumerate().min_by_key(|it| it.1.active);
+        let (index, held) = oldest.filter(|it| it.1.active + SILENCE <= now)?;
+        let given = (held.engine, held.relay);
+        self.held.swap_remove(index);
+        Some(given)
+    }
+}
+
+impl Held {
+    fn is(&self, engine: usize, index: u32) -> bool {
+        (self.engine, self.relay.index) == (engine, index)
+    }
+}
+
 /// An IPv6 host has a whole /64 to itself.
 fn network(client: IpAddr) -> IpAddr {
     match client {
@@ -162,3 +235,7 @@ fn network(client: IpAddr) -> IpAddr {
         IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
     }
 }
+
+/// Twice as long as a call rings, unless the configuration says otherwise: a relay that waits for the
+/// answer is not taken away, and one that carries a call never is.
+const SILENCE: Duration = Duration::from_secs(120);

@@ -5,7 +5,11 @@ use std::{net::SocketAddr, ops::Range, time::Instant};
 
 use rand::RngExt;
 
-use super::{FiveTuple, RelayId, Server, Verdict, allocation::Side, server::HEADROOM};
+use super::{
+    FiveTuple, RelayId, Server, Verdict,
+    allocation::{Allocation, Side},
+    server::HEADROOM,
+};
 use crate::stun::{
     Attribute, AttributeType, CHANNEL_HEADER, ChannelData, Message, TransactionId,
     data_indication_header,
@@ -53,15 +57,15 @@ impl Server {
             self.counters.dropped.no_allocation += 1;
             return Verdict::Drop;
         };
-        self.relay(now, index, peer, buffer, data)
-    }
-
-    /// From a client to a peer: `buffer[data]` is the payload.
         // No channel is bound to port 0.
         if peer.port() == 0 {
             self.counters.dropped.denied += 1;
             return Verdict::Drop;
         }
+        self.relay(now, index, peer, buffer, data)
+    }
+
+    /// From a client to a peer: `buffer[data]` is the payload.
     ///
     /// Permission and policy are asked for each datagram: a permission may have expired, and the
     /// machine may have got addresses, since the channel was bound.
@@ -103,12 +107,12 @@ impl Server {
             Some(Target::Here(relay)) => {
                 let verdict = self.forwarded(now, relay, from, buffer, data);
                 if verdict != Verdict::Drop {
-                    self.came(index, bytes);
+                    self.came(now, index, bytes);
                 }
                 return verdict;
             }
             Some(Target::There(engine, relay)) => {
-                self.came(index, bytes);
+                self.came(now, index, bytes);
                 return Verdict::Forward {
                     engine,
                     relay,
@@ -119,7 +123,7 @@ impl Server {
             None => {}
         }
         self.counters.up.add(bytes);
-        self.came(index, bytes);
+        self.came(now, index, bytes);
         Verdict::Relay {
             socket,
             to: peer,
@@ -154,12 +158,24 @@ impl Server {
     }
 
     /// Counts what a client sent and was passed on.
-    fn came(&mut self, index: u32, bytes: usize) {
-        if let Some(allocation) = self.table.at_mut(index) {
+    fn came(&mut self, now: Instant, index: u32, bytes: usize) {
+        if let Some(allocation) = self.used(now, index) {
             allocation.up.add(bytes);
             let transport = allocation.five_tuple.transport;
             self.counters.from_clients.add(transport, bytes);
         }
+    }
+
+    /// The allocation, which is in use.
+    pub(super) fn used(&mut self, now: Instant, index: u32) -> Option<&mut Allocation> {
+        let allocation = self.table.at_mut(index)?;
+        if allocation.is_news(now) {
+            let mut common = self.shared.common();
+            common
+                .quotas
+                .touch(now, allocation.user, self.number, index);
+        }
+        Some(allocation)
     }
 
     /// RFC 8656 §11.3: a datagram came in at a relay socket.
@@ -229,7 +245,7 @@ impl Server {
         match range {
             Some(range) => {
                 self.counters.to_clients.add(to.transport, bytes);
-                if let Some(allocation) = self.table.at_mut(relay.index) {
+                if let Some(allocation) = self.used(now, relay.index) {
                     allocation.down.add(bytes);
                 }
                 Verdict::Deliver { to, range }

@@ -88,7 +88,7 @@ impl Server {
         message: &Message<'_>,
         identity: &Identity<'_>,
     ) -> Result<u32, Refusal> {
-        let index = self.allocation_of(five_tuple, identity)?;
+        let index = self.allocation_of(now, five_tuple, identity)?;
         let only = match typed(message, AttributeType::REQUESTED_ADDRESS_FAMILY)? {
             Some(Attribute::RequestedAddressFamily(family)) => {
                 Some(Side::from_family(family).ok_or(Refusal::PeerFamily)?)
@@ -131,7 +131,7 @@ impl Server {
         message: &Message<'_>,
         identity: &Identity<'_>,
     ) -> Result<(), Refusal> {
-        let index = self.allocation_of(five_tuple, identity)?;
+        let index = self.allocation_of(now, five_tuple, identity)?;
         let mut peers = Vec::new();
         for raw in message.attributes() {
             if raw.kind == AttributeType::XOR_PEER_ADDRESS {
@@ -172,7 +172,7 @@ impl Server {
         message: &Message<'_>,
         identity: &Identity<'_>,
     ) -> Result<(), Refusal> {
-        let index = self.allocation_of(five_tuple, identity)?;
+        let index = self.allocation_of(now, five_tuple, identity)?;
         let number = typed(message, AttributeType::CHANNEL_NUMBER)?;
         let peer = typed(message, AttributeType::XOR_PEER_ADDRESS)?;
         let (Some(Attribute::ChannelNumber(number)), Some(Attribute::XorPeerAddress(peer))) =
@@ -204,7 +204,8 @@ impl Server {
     /// RFC 8656 §5: 437 without an allocation, 441 for another user name than the one it was made
     /// with.
     fn allocation_of(
-        &self,
+        &mut self,
+        now: Instant,
         five_tuple: &FiveTuple,
         identity: &Identity<'_>,
     ) -> Result<u32, Refusal> {
@@ -216,6 +217,7 @@ impl Server {
         if allocation.pending.is_some() {
             return Err(Refusal::Mismatch);
         }
+        self.used(now, index);
         Ok(index)
     }
 

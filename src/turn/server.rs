@@ -123,6 +123,13 @@ pub enum Output {
         /// Which.
         relay: RelayId,
     },
+    /// An allocation of another engine is to end: hand this to it, with [`Server::handle_displaced`].
+    Displace {
+        /// The number of that engine.
+        engine: usize,
+        /// A name of the allocation.
+        relay: RelayId,
+    },
     /// An allocation is no more: for the log, and for who counts what a credential used.
     Ended(Box<Ended>),
     /// Nothing more now; call [`Server::handle_timeout`] at that instant.
@@ -332,6 +339,13 @@ impl Server {
     pub fn drop_allocations(&mut self, now: Instant, username: &str) {
         for index in self.table.of_user(username) {
             self.delete(now, index, Some(End::Dropped));
+        }
+    }
+
+    /// Another engine of the same [`Shared`] said [`Output::Displace`].
+    pub fn handle_displaced(&mut self, now: Instant, relay: RelayId) {
+        if self.table.of_relay(relay).is_some() {
+            self.delete(now, relay.index, Some(End::Displaced));
         }
     }
 

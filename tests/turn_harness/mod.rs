@@ -43,6 +43,8 @@ pub struct World {
     pub asked: Vec<SocketAddr>,
     /// The allocations that are no more.
     pub ended: Vec<Ended>,
+    /// What other engines are to end.
+    pub displaced: Vec<(usize, RelayId)>,
     deadline: Option<Instant>,
     buffer: Vec<u8>,
     start: Instant,
@@ -121,6 +123,7 @@ impl World {
             failures: VecDeque::new(),
             asked: Vec::new(),
             ended: Vec::new(),
+            displaced: Vec::new(),
             deadline: None,
             buffer: vec![0; HEADROOM + 65535 + TAILROOM],
             start: now,
@@ -201,6 +204,12 @@ impl World {
         self.drain();
     }
 
+    /// Another engine has an allocation ended.
+    pub fn displace(&mut self, relay: RelayId) {
+        self.server.handle_displaced(self.now, relay);
+        self.drain();
+    }
+
     /// The connection of a client breaks.
     pub fn disconnect(&mut self, client: SocketAddr) {
         let five_tuple = five_tuple(client);
@@ -238,6 +247,7 @@ impl World {
                 Output::CloseRelay { relay } => {
                     assert!(self.relays.remove(&relay).is_some(), "closed twice");
                 }
+                Output::Displace { engine, relay } => self.displaced.push((engine, relay)),
                 Output::Ended(ended) => self.ended.push(*ended),
                 Output::Timeout(deadline) => {
                     self.deadline = deadline;

@@ -9,7 +9,7 @@ use std::{
 use super::{
     batch, bind,
     listener::Listener,
-    mailbox::{Forwarded, Mailbox},
+    mailbox::{Command, Forwarded, Mailbox},
     outbox::{Flow, Outbox},
     poll::{Token, watch},
     share::Share,
@@ -165,6 +165,13 @@ impl Exits {
     fn push(&mut self, index: usize, message: &[u8]) {
         if !self.streams.push(index, message) {
             self.congested += 1;
+        }
+    }
+
+    /// Tells another thread that an allocation of its is to end.
+    pub(super) fn displace(&self, engine: usize, relay: RelayId) {
+        if let Some(mailbox) = self.mailboxes.get(engine) {
+            mailbox.command(Command::Displace(relay));
         }
     }
 

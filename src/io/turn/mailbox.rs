@@ -29,6 +29,8 @@ pub(super) struct Inbox {
 
 #[derive(Debug)]
 pub(super) enum Command {
+    /// An allocation is to end.
+    Displace(RelayId),
     DropAllocations(String),
     /// No new allocations.
     Drain,

@@ -386,6 +386,10 @@ impl Worker {
                     self.server.drop_allocations(now, &username);
                     self.drain(now);
                 }
+                Ok(Command::Displace(relay)) => {
+                    self.server.handle_displaced(now, relay);
+                    self.drain(now);
+                }
                 Ok(Command::Drain) => {
                     self.server.drain();
                     self.publish(counters);
@@ -423,6 +427,7 @@ impl Worker {
                     self.exits.act(verdict, buffer, Origin::Nowhere);
                 }
                 Output::CloseRelay { relay } => self.exits.close(relay),
+                Output::Displace { engine, relay } => self.exits.displace(engine, relay),
                 Output::Ended(ended) => {
                     log(&ended);
                     if let Some(told) = self.ended.get() {
