@@ -100,3 +100,7 @@ pub(super) fn check(session: &sdp::Session) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+/// Bytes of a mid: libwebrtc takes no longer one, since it is what an element with a header of one
+/// byte holds in RTP (RFC 8285 §4.2).
+pub(super) const MID: usize = 16;

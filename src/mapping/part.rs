@@ -24,6 +24,13 @@ pub(super) struct Part<'a> {
     pub(super) tag: Option<usize>,
 }
 
+/// Who bundles multiplexes RTCP, said or not (RFC 9143 §9.3); browsers take no offer without.
+pub(super) fn multiplex(media: &mut Media) {
+    if media.is_rtp() && !media.attributes.contains(&Attribute::RtcpMux) {
+        media.attributes.push(Attribute::RtcpMux);
+    }
+}
+
 /// Whether a content is about data channels. stanza gives them no description, Conversations and
 /// Movim one of RTP that says nothing.
 pub(super) fn is_data(content: &Content) -> bool {
@@ -118,6 +125,9 @@ impl Part<'_> {
         if media.is_rtp() {
             media.formats.retain(described);
             payload::drop_orphans(&mut media, section, report);
+        }
+        if kind == Kind::Offer && self.tag.is_some() {
+            multiplex(&mut media);
         }
         if media.formats.is_empty() {
             return Err(Refusal::NoCommonCodec(section.to_owned()));

@@ -35,7 +35,7 @@ pub fn to_sdp(
         .extra
         .as_ref()
         .map_or(&[][..], |extra| &extra.sections);
-    let mids = mids(&contents);
+    let mids = mids(&contents, usize::MAX);
     let parts = parts(&contents, &mids, &jingle.groups, &mut report)?;
     let mut media = Vec::with_capacity(parts.len());
     for part in &parts {
@@ -45,7 +45,7 @@ pub fn to_sdp(
         }
         media.push(own);
     }
-    insert_rejected(sections, &mut media, &mut report);
+    insert_rejected(sections, kind, &mut media, &mut report);
     let mut session = empty(&jingle.sid, 1);
     session.attributes = groups(&jingle.groups, &parts, &mut report);
     session
@@ -124,13 +124,13 @@ pub(super) fn usable<'a>(
     }
 }
 
-/// Mids for the contents: their names, unless those are no tokens or taken.
-pub(super) fn mids(contents: &[&Content]) -> Vec<Option<Token>> {
+/// Mids for the contents: their names, unless those are no tokens, longer or taken.
+pub(super) fn mids(contents: &[&Content], longest: usize) -> Vec<Option<Token>> {
     let mut mids: Vec<Token> = Vec::with_capacity(contents.len());
     for (index, content) in contents.iter().enumerate() {
         let name = Token::new(&content.name)
             .ok()
-            .filter(|name| !mids.contains(name));
+            .filter(|name| name.as_str().len() <= longest && !mids.contains(name));
         let mid = name.or_else(|| {
             let taken = |mid: &Token| {
                 mids.contains(mid) || contents.iter().any(|own| own.name == mid.as_str())
@@ -206,7 +206,12 @@ pub(super) fn session_level(
 }
 
 /// Puts the sections that have no content back to their places.
-fn insert_rejected(sections: &[extra::Section], media: &mut Vec<Media>, report: &mut Report) {
+fn insert_rejected(
+    sections: &[extra::Section],
+    kind: Kind,
+    media: &mut Vec<Media>,
+    report: &mut Report,
+) {
     let mut sections: Vec<_> = sections.iter().collect();
     sections.sort_by_key(|section| section.index);
     for section in sections {
@@ -224,6 +229,33 @@ fn insert_rejected(sections: &[extra::Section], media: &mut Vec<Media>, report: 
         );
         own.attributes
             .push(Attribute::Direction(sdp::Direction::Inactive));
+        if kind == Kind::Offer {
+            complete_rejected(&mut own, media);
+        }
         media.insert(section.index.min(media.len()), own);
     }
+}
+
+/// RFC 9429 §5.2.2 wants nothing in a section that was stopped, but aiortc reads codecs, credentials
+/// and `a=rtcp-mux` there, too. Chrome says them; they are those of a section beside it.
+fn complete_rejected(rejected: &mut Media, media: &[Media]) {
+    let alike = |own: &&Media| !own.is_rejected() && own.kind == rejected.kind;
+    let Some(beside) = media.iter().find(alike) else {
+        return;
+    };
+    let listed = |payload| {
+        let mut formats = rejected.formats.iter();
+        formats.any(|format| format.as_str().parse() == Ok(payload))
+    };
+    let says = |own: &&Attribute| match own {
+        Attribute::RtpMap(own) => listed(own.payload),
+        Attribute::Fingerprint(_)
+        | Attribute::IcePwd(_)
+        | Attribute::IceUfrag(_)
+        | Attribute::RtcpMux
+        | Attribute::Setup(_) => true,
+        _ => false,
+    };
+    let said: Vec<_> = beside.attributes.iter().filter(says).cloned().collect();
+    rejected.attributes.extend(said);
 }

@@ -32,7 +32,6 @@ const DIALECTS = ['conversations', 'dino', 'jitsi', 'monal', 'movim', 'stanza'];
 
 /** What an engine refuses for a reason of its own, with that reason. */
 const REFUSED = {
-  aiortc: { 'wants codecs, credentials and rtcp-mux in a rejected section too': /chrome156\/max-bundle-track-stopped/ },
   firefox: { 'knows H.264 only with OpenH264, which is fetched': /chrome156-codec-h264/ },
   wrtc: {
     'knows no H.264': /chrome156-codec-h264/,

@@ -344,3 +344,55 @@ fn description(sections: &str) -> String {
 
 const CREDENTIALS: &str = "a=ice-ufrag:uQ7v\r\na=ice-pwd:YV/Pz6H3mwq8uWmHe0Bz4y\r\n";
 const FINGERPRINT: &str = "a=fingerprint:sha-256 AA:BB\r\na=setup:actpass\r\n";
+
+#[test]
+fn who_bundles_multiplexes_said_or_not() {
+    // Conversations in 2022; and the names of XEP-0176, which libwebrtc takes for no mid.
+    let names = ["this-is-the-audio-content", "this-is-the-video-content"];
+    let content = |name: &str, media: &str, payload: &str| {
+        format!(
+            "<content creator='initiator' name='{name}'>\
+             <description xmlns='urn:xmpp:jingle:apps:rtp:1' media='{media}'>{payload}</description>\
+             <transport xmlns='urn:xmpp:jingle:transports:ice-udp:1' ufrag='abcd' pwd='0123456789012345678901'>\
+             <fingerprint xmlns='urn:xmpp:jingle:apps:dtls:0' hash='sha-256' setup='actpass'>AA:BB</fingerprint>\
+             </transport></content>"
+        )
+    };
+    let xml = format!(
+        "<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate' sid='a'>\
+         <group xmlns='urn:xmpp:jingle:apps:grouping:0' semantics='BUNDLE'>\
+         <content name='{0}'/><content name='{1}'/></group>{2}{3}</jingle>",
+        names[0],
+        names[1],
+        content(
+            names[0],
+            "audio",
+            "<payload-type id='111' name='opus' clockrate='48000' channels='2'/>"
+        ),
+        content(
+            names[1],
+            "video",
+            "<payload-type id='96' name='VP8' clockrate='90000'/>"
+        ),
+    );
+    let mut session = Session::initiated(&read(&xml), &Dialect::UNKNOWN).unwrap();
+    let offer = session.remote_offer().unwrap();
+    for media in &offer.media {
+        assert!(
+            media.attributes.contains(&sdp::Attribute::RtcpMux),
+            "{offer}"
+        );
+        assert!(media.mid().unwrap().as_str().len() <= 16, "{offer}");
+    }
+    assert_ne!(offer.media[0].mid(), offer.media[1].mid());
+    let group = offer.groups().next().unwrap();
+    assert_eq!(group.mids.len(), 2);
+    let answer = offer
+        .to_string()
+        .replace("a=setup:actpass", "a=setup:active");
+    let answer = browser::answer(&answer, &offer, &Limits::default()).unwrap();
+    let accept = session.accept(answer).unwrap();
+    let said: Vec<_> = accept.contents.iter().map(|own| &own.name).collect();
+    assert_eq!(said, names);
+    assert_eq!(accept.groups[0].contents, names);
+}

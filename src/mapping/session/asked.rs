@@ -6,8 +6,9 @@ use crate::sdp::{self, Attribute, Media, Token};
 use super::agreed::{bundle, regroup, set_setup, ufrag};
 use super::remote::RemoteChange;
 use super::{BundlePolicy, Change, Name, Pending, Section, Session, ToBrowser};
+use crate::mapping::part::multiplex;
 use crate::mapping::to_sdp::usable;
-use crate::mapping::{Kind, Refusal, Report, Why, answer, source};
+use crate::mapping::{Kind, Refusal, Report, Why, answer, browser, source};
 
 impl Session {
     /// Finds a place for each content that the browser can have, and rejects the others.
@@ -233,11 +234,7 @@ impl Session {
                 if bundled {
                     members.push(index);
                     set_setup(&mut media, Kind::Offer, None);
-                    let muxed =
-                        place.is_some_and(|own| own.attributes.contains(&Attribute::RtcpMux));
-                    if media.is_rtp() && muxed && !media.attributes.contains(&Attribute::RtcpMux) {
-                        media.attributes.push(Attribute::RtcpMux);
-                    }
+                    multiplex(&mut media);
                     if ufrag(&media) == place.and_then(ufrag) {
                         media
                             .attributes
@@ -262,7 +259,7 @@ impl Session {
 }
 
 impl RemoteChange {
-    /// Its name, unless that is no token or stands for another section (RFC 9143 §7.3.2 lets a mid
+    /// Its name, unless that is no token, longer, or stands for another section (RFC 9143 §7.3.2 lets a mid
     /// be used once).
     fn mid_for(&self, name: &str) -> Option<Token> {
         let taken = |mid: &Token| {
@@ -275,7 +272,9 @@ impl RemoteChange {
                 .iter()
                 .any(|own| own.mid.as_ref() == Some(mid))
         };
-        Token::new(name).ok().filter(|mid| !exact(mid)).or_else(|| {
+        let own = Token::new(name).ok();
+        let fits = |mid: &Token| name.len() <= browser::MID && !exact(mid);
+        own.filter(fits).or_else(|| {
             (self.sections.len()..)
                 .map(|number| format!("m{number}"))
                 .find_map(|mid| Token::new(&mid).ok().filter(|mid| !taken(mid)))

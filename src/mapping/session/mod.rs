@@ -169,7 +169,7 @@ impl Session {
         if contents.iter().any(|content| content.transport.is_none()) {
             return Err(Refusal::UnsupportedTransports);
         }
-        let mids = mids(&contents);
+        let mids = mids(&contents, browser::MID);
         let flavour = contents.iter().find_map(|content| content.ice());
         let sections = contents
             .iter()
