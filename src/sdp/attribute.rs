@@ -145,7 +145,7 @@ impl Attribute {
     pub fn value(&self) -> Option<String> {
         // Writing `a=name:value` and cutting keeps one writer for both forms.
         let line = self.to_string();
-        line.trim_end()
+        line.trim_end_matches(['\r', '\n'])
             .split_once(':')
             .map(|(_, value)| value.to_owned())
     }

@@ -245,12 +245,12 @@ impl ExtMap {
             Some((id, direction)) => (id, Some(Direction::parse(direction).ok_or(BAD)?)),
             None => (id, None),
         };
-        let (uri, attributes) = match rest.trim_end().split_once(' ') {
+        let (uri, attributes) = match rest.trim_end_matches(BLANKS).split_once(' ') {
             Some((uri, attributes)) => (
                 uri,
-                Some(ByteString::new(attributes.trim_start()).map_err(|_| BAD)?),
+                Some(ByteString::new(attributes.trim_start_matches(BLANKS)).map_err(|_| BAD)?),
             ),
-            None => (rest.trim_end(), None),
+            None => (rest.trim_end_matches(BLANKS), None),
         };
         Ok(Self {
             id: number("extmap", id)?,
@@ -332,9 +332,9 @@ impl Rid {
     pub(super) fn parse(value: &str) -> Result<Self, Fault> {
         const BAD: Fault = Fault::Attribute("rid");
         let (id, rest) = two("rid", value)?;
-        let (direction, restrictions) = match rest.trim_end().split_once(' ') {
-            Some((direction, more)) => (direction, Some(more.trim_start())),
-            None => (rest.trim_end(), None),
+        let (direction, restrictions) = match rest.trim_end_matches(BLANKS).split_once(' ') {
+            Some((direction, more)) => (direction, Some(more.trim_start_matches(BLANKS))),
+            None => (rest.trim_end_matches(BLANKS), None),
         };
         Ok(Self {
             id: token("rid", id)?,
@@ -439,10 +439,10 @@ impl Setup {
 
 pub(super) fn two<'a>(name: &str, value: &'a str) -> Result<(&'a str, &'a str), Fault> {
     let (first, rest) = value
-        .trim_start()
+        .trim_start_matches(BLANKS)
         .split_once(' ')
         .ok_or_else(|| Fault::known(name))?;
-    Ok((first, rest.trim_start()))
+    Ok((first, rest.trim_start_matches(BLANKS)))
 }
 
 pub(super) fn number<N: std::str::FromStr>(name: &str, text: &str) -> Result<N, Fault> {
@@ -456,3 +456,6 @@ pub(super) fn token(name: &str, text: &str) -> Result<Token, Fault> {
 pub(super) fn word(name: &str, text: &str) -> Result<Word, Fault> {
     Word::new(text).map_err(|_| Fault::known(name))
 }
+
+/// What may stand at the ends of values as layout. Blanks of Unicode are no layout.
+const BLANKS: [char; 2] = [' ', '\t'];

@@ -396,3 +396,12 @@ fn who_bundles_multiplexes_said_or_not() {
     assert_eq!(said, names);
     assert_eq!(accept.groups[0].contents, names);
 }
+
+#[test]
+fn blanks_of_unicode_are_no_layout() {
+    let text = description(
+        "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=rtpmap:0 PCMU/8000\r\na=fmtp:0 \u{2000}\r\n",
+    );
+    let session = sdp::Session::parse(&text, &sdp::Limits::default()).unwrap();
+    assert!(session.to_string().ends_with("a=fmtp:0 \u{2000}\r\n"));
+}
