@@ -358,6 +358,7 @@ impl Calls {
                     let rests = self.calls.get_mut(&id).is_none_or(|call| call.rest());
                     if !rests {
                         self.timers.set(id, Timer::Rest, now + UNTIL_REST);
+                        self.remind(id, cx);
                     }
                 }
                 // The device is told as well: it may be there and only not have replied.
@@ -368,6 +369,25 @@ impl Calls {
             }
         }
         self.usage.sweep(now);
+    }
+
+    /// Something has been under way in a call for a while.
+    fn remind(&mut self, id: CallId, cx: &mut Context<'_>) {
+        let legs = self.calls.get(&id).map_or(0, |call| call.legs.len());
+        for leg in 0..legs {
+            let leg = self.calls.get_mut(&id).and_then(|call| call.leg(leg));
+            if let Some(Leg {
+                line,
+                kind: Kind::Jingle(jingle),
+                ..
+            }) = leg
+                && let Some(events) = jingle.remind()
+            {
+                let line = line.clone();
+                // What is refused now was acknowledged when it came.
+                let _ = self.follow(id, &line, events, cx);
+            }
+        }
     }
 
     /// Opens a call from `from` to `person`.

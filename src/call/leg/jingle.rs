@@ -270,6 +270,14 @@ impl Jingle {
         })
     }
 
+    /// Something has been under way for a while.
+    pub(in super::super) fn remind(&mut self) -> Option<Events> {
+        match &mut self.state {
+            State::Active(session) => session.remind().map(Events::of),
+            _ => None,
+        }
+    }
+
     pub(in super::super) fn end(&mut self, line: &Line, ending: &Ending, out: &mut dyn Sink) {
         match std::mem::replace(&mut self.state, State::Ended) {
             // One device of several: only the person's word goes for all of them (XEP-0353 §3.5).

@@ -112,6 +112,7 @@ impl Session {
         }
         own.restart = Some(Restart {
             taken: false,
+            reminded: 0,
             transports: restarts.iter().map(|index| (*index, None)).collect(),
         });
         Ok(info)

@@ -52,6 +52,8 @@ pub(super) enum Reply {
 pub(super) struct Restart {
     /// The peer has acknowledged it.
     pub(super) taken: bool,
+    /// How often the answer was looked for since.
+    pub(super) reminded: u8,
     /// The peer's new credentials for each section that restarts.
     pub(super) transports: Vec<(usize, Option<Ready>)>,
 }

@@ -89,6 +89,28 @@ impl Session {
         Ok(change)
     }
 
+    /// A while has passed; to be told every ten seconds or so. A peer that has taken the browser's
+    /// restart and does not answer takes a transport-info for its candidates alone: the restart is
+    /// void, and it is asked for no other.
+    pub fn remind(&mut self) -> Option<Change> {
+        let Some(Pending::Local(own)) = &mut self.pending else {
+            return None;
+        };
+        let open = own.restarts_open();
+        let restart = own.restart.as_mut().filter(|own| own.taken && open)?;
+        restart.reminded = restart.reminded.saturating_add(1);
+        if restart.reminded < REMINDERS {
+            return None;
+        }
+        self.restarts = false;
+        let mut change = Change::void(Refusal::NotForPeer("restart ICE"));
+        change.append(self.roll_back());
+        // The credentials that it goes on with are those that the browser goes on with.
+        self.stale = false;
+        self.restate(&mut change);
+        Some(change)
+    }
+
     fn restarting(
         &mut self,
         info: &Jingle,
@@ -280,6 +302,9 @@ enum Restarting {
     /// Of no use.
     Dropped,
 }
+
+/// After so many the answer to a restart does not come any more.
+const REMINDERS: u8 = 3;
 
 /// Candidates of a restart that are kept while it is not answered.
 const SAID: usize = 32;
