@@ -12,6 +12,8 @@ pub struct Dialect {
     pub extension: bool,
     /// One content per transport-info, content-add, content-accept and description-info.
     pub one_content: bool,
+    /// Reads only one candidate of a transport-info.
+    pub one_candidate: bool,
     /// Say `a=group` as XEP-0338.
     pub groups: bool,
     /// Offer data channels.
@@ -37,7 +39,8 @@ pub struct Dialect {
     pub removes: bool,
     /// Takes a content-modify only of what its sender sends itself.
     pub own_senders_only: bool,
-    /// Restarts ICE when the credentials change.
+    /// Restarts ICE when the credentials change. Others take a transport-info for its candidates
+    /// alone.
     pub restarts: bool,
     /// Restarts ICE only as the initiator, and ends the call when it is then asked to by the
     /// responder.
@@ -45,8 +48,6 @@ pub struct Dialect {
     /// Tells offer and answer of an ICE restart by whether there are candidates in it, and has one
     /// set of credentials for all contents.
     pub restarts_by_candidates: bool,
-    /// Understands the end of candidates as `<gathering-complete/>` in XEP-0176's namespace.
-    pub gathering_complete: bool,
     /// Name stream and track in an element of stanza's own, too.
     pub streams: bool,
     /// Shows every reason of XEP-0166 §7.4 that it does not know as a lost connection.
@@ -66,6 +67,7 @@ impl Dialect {
         name: "strict",
         extension: true,
         one_content: false,
+        one_candidate: false,
         groups: true,
         data: true,
         tcp: true,
@@ -81,7 +83,6 @@ impl Dialect {
         restarts: true,
         restarts_by_initiator: false,
         restarts_by_candidates: false,
-        gathering_complete: false,
         streams: false,
         few_reasons: false,
         writes_unmirrored: false,
@@ -136,6 +137,8 @@ impl Dialect {
     /// Movim.
     pub const MOVIM: Self = Self {
         name: "movim",
+        one_candidate: true,
+        restarts: false,
         writes_unmirrored: true,
         reads_unmirrored: true,
         ..Self::CLIENT
@@ -144,7 +147,15 @@ impl Dialect {
     /// Monal.
     pub const MONAL: Self = Self {
         name: "monal",
+        one_candidate: true,
         tcp: false,
+        ..Self::CLIENT
+    };
+
+    /// Siskin and Beagle.
+    pub const SISKIN: Self = Self {
+        name: "siskin",
+        restarts: false,
         ..Self::CLIENT
     };
 
@@ -154,7 +165,6 @@ impl Dialect {
         data: true,
         mdns: true,
         restarts_by_initiator: true,
-        gathering_complete: true,
         streams: true,
         ..Self::CLIENT
     };
@@ -168,13 +178,14 @@ impl Dialect {
     };
 
     /// All of them.
-    pub const ALL: [&'static Self; 8] = [
+    pub const ALL: [&'static Self; 9] = [
         &Self::STRICT,
         &Self::UNKNOWN,
         &Self::CONVERSATIONS,
         &Self::DINO,
         &Self::MOVIM,
         &Self::MONAL,
+        &Self::SISKIN,
         &Self::STANZA,
         &Self::JITSI,
     ];
@@ -264,8 +275,11 @@ fn find(known: &[(&str, &'static Dialect)], name: &str) -> Option<&'static Diale
     found.map(|(_, dialect)| *dialect)
 }
 
-/// How the nodes in the caps of clients begin that are only libraries, and leave their names to apps.
+/// How the nodes in the caps of clients begin that are made of others, and have names of their own:
+/// apps of a library, forks of a client.
 const NODES: &[(&str, &Dialect)] = &[
+    ("http://conversations.im", &Dialect::CONVERSATIONS),
+    ("https://conversations.im", &Dialect::CONVERSATIONS),
     ("https://stanzajs.org", &Dialect::STANZA),
     ("https://stanza.io", &Dialect::STANZA),
 ];
@@ -282,7 +296,28 @@ const CLIENTS: &[(&str, &Dialect)] = &[
     ("dino", &Dialect::DINO),
     ("movim", &Dialect::MOVIM),
     ("monal", &Dialect::MONAL),
+    ("siskin", &Dialect::SISKIN),
+    ("beagle", &Dialect::SISKIN),
     ("stanza", &Dialect::STANZA),
     ("jitsi", &Dialect::JITSI),
     ("lib-jitsi-meet", &Dialect::JITSI),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::Dialect;
+
+    #[test]
+    fn clients_are_known_by_their_names_and_what_they_are_made_of() {
+        for (software, node, dialect) in [
+            ("Conversations", "http://conversations.im", "conversations"),
+            ("Snikket", "http://conversations.im", "conversations"),
+            ("an app", "https://stanzajs.org", "stanza"),
+            ("Siskin IM", "http://siskinim", "siskin"),
+            ("Dino", "", "dino"),
+            ("", "", "unknown"),
+        ] {
+            assert_eq!(Dialect::of_client_at(software, node).name, dialect);
+        }
+    }
+}

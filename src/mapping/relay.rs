@@ -66,17 +66,23 @@ pub fn relay(jingle: &Jingle, owner: Role, to: &Dialect) -> Result<(Vec<Jingle>,
     Ok((split(own, to), report))
 }
 
-/// One stanza for each content, where the receiver wants it so. session-initiate and
+/// One stanza for each content or candidate, where the receiver wants it so. session-initiate and
 /// session-accept are never taken apart.
 pub(super) fn split(jingle: Jingle, to: &Dialect) -> Vec<Jingle> {
     let whole = matches!(
         jingle.action,
         Action::SessionInitiate | Action::SessionAccept
     );
-    if whole || !to.one_content || jingle.contents.len() < 2 {
+    let by_candidate = to.one_candidate && jingle.action == Action::TransportInfo;
+    if whole || !(to.one_content || by_candidate) {
         return vec![jingle];
     }
     let Jingle { contents, .. } = jingle;
+    let contents: Vec<_> = if by_candidate {
+        contents.into_iter().flat_map(by_candidates).collect()
+    } else {
+        contents
+    };
     contents
         .into_iter()
         .map(|content| Jingle {
@@ -91,6 +97,25 @@ pub(super) fn split(jingle: Jingle, to: &Dialect) -> Vec<Jingle> {
             action: jingle.action,
         })
         .collect()
+}
+
+/// The content as often as its transport has candidates, each with one.
+fn by_candidates(mut content: Content) -> Vec<Content> {
+    let candidates = content
+        .ice_mut()
+        .map(|ice| std::mem::take(&mut ice.candidates));
+    let candidates = candidates.unwrap_or_default();
+    if candidates.is_empty() {
+        return vec![content];
+    }
+    let with = |candidate| {
+        let mut content = content.clone();
+        if let Some(ice) = content.ice_mut() {
+            ice.candidates.push(candidate);
+        }
+        content
+    };
+    candidates.into_iter().map(with).collect()
 }
 
 fn clean(content: &mut Content, owner: Role, to: &Dialect, report: &mut Report) {

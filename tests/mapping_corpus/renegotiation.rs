@@ -3,7 +3,7 @@
 use campana::jingle::ice_udp::Transport as IceUdp;
 use campana::jingle::{Action, Condition, Content, Jingle, Reason, Role, Senders, Sid, Transport};
 use campana::mapping::{
-    BundlePolicy, Change, Dialect, Limits, Phase, Refusal, Session, ToBrowser, browser,
+    BundlePolicy, Change, Dialect, Limits, Phase, Refusal, Session, ToBrowser, Trickle, browser,
 };
 use campana::sdp::{self, Direction, Setup};
 
@@ -245,6 +245,51 @@ fn movim_accepts_a_content_with_session_accept() {
     accept.action = Action::SessionAccept;
     let change = caller.session().requested(&accept).unwrap();
     assert!(matches!(change.browser[0], ToBrowser::Answer(_)));
+}
+
+#[test]
+fn movim_and_monal_are_told_of_one_candidate_at_a_time() {
+    for dialect in [&Dialect::MOVIM, &Dialect::MONAL] {
+        let (mut caller, _) = call(dialect);
+        let one = caller.browser.candidate().unwrap();
+        let other = Trickle {
+            candidate: one
+                .candidate
+                .as_ref()
+                .map(|own| own.replace("44290", "44291")),
+            ..one.clone()
+        };
+        let info = caller.session().local_candidates(&[one, other]).unwrap();
+        let parts = caller.session().split(info.unwrap());
+        let candidates = |own: &Jingle| own.contents[0].ice().unwrap().candidates.clone();
+        let ports: Vec<_> = parts.iter().map(|own| candidates(own)[0].port).collect();
+        assert_eq!(parts.len(), 2, "{}", dialect.name);
+        assert_ne!(ports[0], ports[1]);
+        assert!(parts.iter().all(|own| candidates(own).len() == 1));
+    }
+}
+
+#[test]
+fn movim_says_that_the_initiator_made_what_it_adds() {
+    let (mut caller, _) = call(&Dialect::MOVIM);
+    let mut add = dino_adds_video();
+    add.contents[0].creator = Role::Initiator;
+    let change = caller.session().requested(&add).unwrap();
+    assert_eq!(offered(&change).media.len(), 2);
+    caller.apply(change);
+    caller.answer();
+    let accept = sent(&caller, Action::ContentAccept);
+    assert_eq!(
+        accept.contents[0].creator,
+        Role::Initiator,
+        "as it knows it"
+    );
+    // But there is no second one of that name.
+    let refused = caller.session().requested(&add);
+    assert!(
+        matches!(refused, Err(Refusal::DuplicateContent(_))),
+        "{refused:?}"
+    );
 }
 
 #[test]

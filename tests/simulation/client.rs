@@ -35,6 +35,8 @@ pub(crate) struct Habits {
     reads_unmirrored: bool,
     /// Says that the responder created what it accepts.
     wrong_creator: bool,
+    /// Says that the initiator created what it adds as the responder.
+    created_by_initiator: bool,
     gathering_complete: bool,
     /// Says `<finish/>` at the end.
     finishes: bool,
@@ -56,6 +58,7 @@ const STRICT: Habits = Habits {
     writes_unmirrored: false,
     reads_unmirrored: false,
     wrong_creator: false,
+    created_by_initiator: false,
     gathering_complete: false,
     finishes: true,
     few_reasons: false,
@@ -85,6 +88,8 @@ pub(crate) const ALL: [Habits; 7] = [
     },
     Habits {
         name: "Movim",
+        restarts: false,
+        created_by_initiator: true,
         accepts_all: true,
         writes_unmirrored: true,
         reads_unmirrored: true,
@@ -916,7 +921,12 @@ impl Client {
             0 if !open && session.contents.len() < 4 => {
                 let both = cx.rng.random_bool(0.5) && !habits.one_content;
                 let senders = (initiator || both, !initiator || both);
-                let content = self.content("video", sid, initiator, senders);
+                let content = self.content(
+                    "video",
+                    sid,
+                    initiator || habits.created_by_initiator,
+                    senders,
+                );
                 let body = self.describe(sid, std::slice::from_ref(&content), "actpass", false);
                 let id = self.jingle(cx, shell, sid, "content-add", "", &body, Asked::Add);
                 self.sessions.get_mut(sid).unwrap().adding = Some(Adding {

@@ -25,9 +25,6 @@ impl Session {
             content
                 .transport
                 .get_or_insert_with(|| Transport::Ice(Box::default()));
-            if content.creator == self.role {
-                return Err(Refusal::Unfit("a content is added by its creator"));
-            }
         }
         let names = request.contents.iter().map(Name::of);
         let names: Vec<_> = names.collect();

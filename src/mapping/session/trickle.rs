@@ -192,7 +192,7 @@ impl Session {
                 attributes,
                 ..Default::default()
             });
-        } else if self.dialect.gathering_complete || self.flavour == Flavour::Ice {
+        } else if self.flavour == Flavour::Ice {
             if let Some(ice) = content.ice_mut() {
                 ice.gathering_complete = true;
             }
