@@ -22,6 +22,8 @@ mod check;
 mod client;
 #[path = "simulation/device.rs"]
 mod device;
+#[path = "simulation/habits.rs"]
+mod habits;
 mod mapping_harness;
 #[path = "simulation/world.rs"]
 mod world;

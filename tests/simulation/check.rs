@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use campana::gateway::Load;
 use campana::sdp::{self, Direction};
 
-use super::client::{Client, Senders, Session};
+use super::client::{Client, Session};
 use super::device::{Device, Kind};
+use super::habits::Senders;
 use super::world::World;
 use crate::mapping_harness::{Browser, direction, ufrag};
 

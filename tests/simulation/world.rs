@@ -11,8 +11,9 @@ use rand::{RngExt, SeedableRng};
 
 use super::app::App;
 use super::check;
-use super::client::{ALL, Client};
+use super::client::Client;
 use super::device::{Cx, Device, Kind, Shell, Wake, parse, pause};
+use super::habits::ALL;
 
 pub(crate) struct World {
     pub(crate) gateway: Gateway,
