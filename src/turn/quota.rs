@@ -31,13 +31,13 @@ struct Person {
     /// Bytes that may pass at once.
     tokens: u64,
     filled: Instant,
-    /// Her allocations, unless their number is no matter or they are about to end.
-    held: Vec<Held>,
+    /// Her allocations, by engine and index, unless their number is no matter or they are about to
+    /// end.
+    held: HashMap<(usize, u32), Held>,
 }
 
 #[derive(Debug)]
 struct Held {
-    engine: usize,
     /// Names the allocation.
     relay: RelayId,
     /// When it was last used.
@@ -112,19 +112,15 @@ impl Quotas {
         if self.per_person != 0
             && let Some(person) = self.people.get_mut(user)
         {
-            person.held.push(Held {
-                engine,
-                relay,
-                active: now,
-            });
+            let held = Held { relay, active: now };
+            person.held.insert((engine, relay.index), held);
         }
     }
 
     /// An allocation is in use.
     pub(super) fn touch(&mut self, now: Instant, user: usize, engine: usize, index: u32) {
-        let held = self.people.get_mut(user).map(|it| it.held.iter_mut());
-        let mut held = held.into_iter().flatten();
-        if let Some(held) = held.find(|it| it.is(engine, index)) {
+        let person = self.people.get_mut(user);
+        if let Some(held) = person.and_then(|it| it.held.get_mut(&(engine, index))) {
             held.active = now;
         }
     }
@@ -132,7 +128,7 @@ impl Quotas {
     /// Takes back what [`Self::take`] counted.
     pub(super) fn give(&mut self, user: usize, client: IpAddr, engine: usize, index: u32) {
         if let Some(person) = self.people.get_mut(user) {
-            person.held.retain(|it| !it.is(engine, index));
+            person.held.remove(&(engine, index));
         }
         let address = network(client);
         if let Some(count) = self.addresses.get_mut(&address) {
@@ -192,7 +188,7 @@ impl Quotas {
             allocations: 1,
             tokens: self.bandwidth,
             filled: now,
-            held: Vec::new(),
+            held: HashMap::new(),
         };
         let user = match self.free.pop() {
             Some(user) => {
@@ -214,17 +210,14 @@ impl Quotas {
 impl Person {
     /// Gives up the allocation that has been silent for longest, if it has been for long.
     fn displace(&mut self, now: Instant) -> Option<(usize, RelayId)> {
-        let oldest = self.held.iter().enumerate().min_by_key(|it| it.1.active);
-        let (index, held) = oldest.filter(|it| it.1.active + SILENCE <= now)?;
-        let given = (held.engine, held.relay);
-        self.held.swap_remove(index);
-        Some(given)
-    }
-}
-
-impl Held {
-    fn is(&self, engine: usize, index: u32) -> bool {
-        (self.engine, self.relay.index) == (engine, index)
+        let last_used = |(_, it): &(&(usize, u32), &Held)| (it.active, it.relay);
+        let (key, held) = self.held.iter().min_by_key(last_used)?;
+        let (key, active) = (*key, held.active);
+        if now < active + SILENCE {
+            return None;
+        }
+        let held = self.held.remove(&key)?;
+        Some((key.0, held.relay))
     }
 }
 
