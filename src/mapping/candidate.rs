@@ -3,7 +3,7 @@
 use crate::jingle::ice_udp;
 use crate::sdp::{ByteString, Candidate, Related, Token, Word};
 
-use super::{Dialect, Refusal, Why};
+use super::{Dialect, Refusal, Report, Why};
 
 /// What a browser's `icecandidate` event says and its `addIceCandidate` takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,11 +90,24 @@ pub(super) fn is_lawful(candidate: &Candidate) -> bool {
         && tcp_type.is_none_or(|kind| TCP_TYPES.contains(&kind.as_str()))
 }
 
-/// The candidate as SDP says it; `None` when it is not one that a browser could take.
-pub(super) fn to_sdp(candidate: &ice_udp::Candidate) -> Option<Candidate> {
-    if !KINDS.contains(&candidate.kind.as_str()) || candidate.foundation.len() > 32 {
-        return None;
+/// The candidate as SDP says it; `None`, and told, when it is not one that a browser could take.
+pub(super) fn to_sdp(
+    candidate: &ice_udp::Candidate,
+    section: &str,
+    report: &mut Report,
+) -> Option<Candidate> {
+    let own = line(candidate);
+    if own.is_none() {
+        report.note(Some(section), "candidate", Why::Malformed);
+    } else if candidate.tcp_type.is_some() && candidate.protocol != "tcp" {
+        report.note(Some(section), "tcptype", Why::Meaningless);
     }
+    own
+}
+
+fn line(candidate: &ice_udp::Candidate) -> Option<Candidate> {
+    let protocol = candidate.protocol.as_str();
+    let tcp_type = candidate.tcp_type.as_deref().filter(|_| protocol == "tcp");
     let address = Word::new(&candidate.ip).ok()?;
     let related = match candidate.related_address.as_deref() {
         Some(related) => Some(Related {
@@ -116,8 +129,9 @@ pub(super) fn to_sdp(candidate: &ice_udp::Candidate) -> Option<Candidate> {
         }
     };
     let mut extensions = Vec::new();
-    if let Some(kind) = &candidate.tcp_type {
-        extensions.push((Word::literal("tcptype"), Word::new(kind).ok()?));
+    if let Some(kind) = tcp_type {
+        let kind = Word::new(&kind.to_ascii_lowercase()).ok()?;
+        extensions.push((Word::literal(TCP_TYPE), kind));
     }
     if candidate.generation != 0 {
         let generation = Word::from(u64::from(candidate.generation));
@@ -126,7 +140,7 @@ pub(super) fn to_sdp(candidate: &ice_udp::Candidate) -> Option<Candidate> {
     Some(Candidate {
         foundation: Word::new(&candidate.foundation).ok()?,
         component: candidate.component,
-        transport: Token::new(&candidate.protocol).ok()?,
+        transport: Token::new(protocol).ok()?,
         priority: candidate.priority,
         address,
         port: candidate.port,
@@ -134,6 +148,26 @@ pub(super) fn to_sdp(candidate: &ice_udp::Candidate) -> Option<Candidate> {
         related,
         extensions,
     })
+    .filter(is_for_browser)
+}
+
+/// Whether browsers read it. libwebrtc refuses a whole description over a kind, a protocol or a
+/// `tcptype` that it does not know, Firefox over a character that is not ASCII.
+pub(super) fn is_for_browser(candidate: &Candidate) -> bool {
+    let is = |protocol: &&str| candidate.transport.eq_ignore_ascii_case(protocol);
+    let words = candidate.extensions.iter();
+    let words = words.flat_map(|(name, value)| [name, value]);
+    let related = candidate.related.iter().map(|own| &own.address);
+    let mut words = words
+        .chain(related)
+        .chain([&candidate.foundation, &candidate.address]);
+    KINDS.contains(&candidate.kind.as_str())
+        && PROTOCOLS.iter().any(is)
+        && candidate.foundation.len() <= 32
+        && candidate
+            .tcp_type()
+            .is_none_or(|kind| is(&"tcp") && TCP_TYPES.contains(&kind.as_str()))
+        && words.all(|word| word.is_ascii())
 }
 
 /// Whether a peer's candidate can be passed on to another.
@@ -202,6 +236,9 @@ const KINDS: [&str; 4] = ["host", "srflx", "prflx", "relay"];
 
 /// RFC 8839 §5.1 and RFC 6544 §4.5.
 const PROTOCOLS: [&str; 2] = ["udp", "tcp"];
+
+/// RFC 6544 §4.5.
+const TCP_TYPE: &str = "tcptype";
 
 /// RFC 6544 §4.5.
 const TCP_TYPES: [&str; 3] = ["active", "passive", "so"];

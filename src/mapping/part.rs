@@ -118,6 +118,14 @@ impl Part<'_> {
     ) -> Result<Media, Refusal> {
         let section = self.content.name.as_str();
         let mut media = self.media(owner, kind, dialect, report)?;
+        // One that came in our own element, too.
+        media.attributes.retain(|own| match own {
+            Attribute::Candidate(own) if !candidate::is_for_browser(own) => {
+                report.note(Some(section), "candidate", Why::Unsafe);
+                false
+            }
+            _ => true,
+        });
         let described = |own: &Token| {
             let payloads = self.content.rtp().map_or(&[][..], |rtp| &rtp.payloads);
             payloads.iter().any(|payload| own.parse() == Ok(payload.id))
@@ -188,11 +196,10 @@ impl Part<'_> {
         report: &mut Report,
         out: &mut Vec<Attribute>,
     ) {
+        let section = &self.content.name;
         for own in &ice.candidates {
-            match candidate::to_sdp(own) {
-                Some(own) => out.push(Attribute::Candidate(own)),
-                None => report.note(Some(&self.content.name), "candidate", Why::Malformed),
-            }
+            let own = candidate::to_sdp(own, section, report);
+            out.extend(own.map(Attribute::Candidate));
         }
         if ice.gathering_complete {
             out.push(Attribute::EndOfCandidates);

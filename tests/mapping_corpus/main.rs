@@ -7,6 +7,7 @@
     reason = "integration test"
 )]
 
+mod browsers;
 mod call;
 mod conversations;
 mod corpus;

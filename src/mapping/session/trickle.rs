@@ -108,12 +108,12 @@ impl Session {
                 candidate,
             };
             for own in &ice.candidates {
-                match candidate::to_sdp(own) {
+                match candidate::to_sdp(own, &content.name, &mut report) {
                     Some(_) if muxed && own.component != 1 => {
                         report.note(Some(&content.name), "candidate for RTCP", Why::Meaningless);
                     }
                     Some(own) => trickle.push(to_browser(Some(own.to_string()))),
-                    None => report.note(Some(&content.name), "candidate", Why::Malformed),
+                    None => {}
                 }
             }
             let carried = content.extra.iter().flat_map(|extra| &extra.attributes);
