@@ -170,6 +170,38 @@ pub(super) fn is_for_browser(candidate: &Candidate) -> bool {
         && words.all(|word| word.is_ascii())
 }
 
+/// Says what browsers want to hear and the peer left open.
+pub(super) fn complete(candidate: &mut Candidate) {
+    // Conversations and the XEP-0176 of old know no `tcptype`, which RFC 6544 §4.5 requires. Who
+    // only calls has port 9; libwebrtc takes all others for those that can be called, and would
+    // call that one, too.
+    if candidate.transport.eq_ignore_ascii_case("tcp") && candidate.tcp_type().is_none() {
+        let kind = if candidate.port == DISCARD {
+            "active"
+        } else {
+            "passive"
+        };
+        let own = (Word::literal(TCP_TYPE), Word::literal(kind));
+        candidate.extensions.insert(0, own);
+    }
+    // RFC 8839 §5.1 has no 0 and nothing above.
+    candidate.priority = match candidate.priority {
+        0 => priority(candidate),
+        own => own.min(HIGHEST),
+    };
+}
+
+/// RFC 8445 §5.1.2, for a host with one address.
+fn priority(candidate: &Candidate) -> u32 {
+    let preference = match candidate.kind.as_str() {
+        "host" => 126,
+        "prflx" => 110,
+        "srflx" => 100,
+        _ => 0,
+    };
+    (preference << 24) + (65_535 << 8) + 256_u32.saturating_sub(candidate.component.into())
+}
+
 /// Whether a peer's candidate can be passed on to another.
 pub(super) fn is_for(candidate: &ice_udp::Candidate, dialect: &Dialect) -> bool {
     KINDS.contains(&candidate.kind.as_str())
@@ -236,6 +268,12 @@ const KINDS: [&str; 4] = ["host", "srflx", "prflx", "relay"];
 
 /// RFC 8839 §5.1 and RFC 6544 §4.5.
 const PROTOCOLS: [&str; 2] = ["udp", "tcp"];
+
+/// The port of a candidate that only calls (RFC 6544 §4.5).
+const DISCARD: u16 = 9;
+
+/// The greatest priority.
+const HIGHEST: u32 = 0x7fff_ffff;
 
 /// RFC 6544 §4.5.
 const TCP_TYPE: &str = "tcptype";

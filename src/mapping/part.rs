@@ -118,13 +118,17 @@ impl Part<'_> {
     ) -> Result<Media, Refusal> {
         let section = self.content.name.as_str();
         let mut media = self.media(owner, kind, dialect, report)?;
-        // One that came in our own element, too.
-        media.attributes.retain(|own| match own {
-            Attribute::Candidate(own) if !candidate::is_for_browser(own) => {
+        media.attributes.retain_mut(|own| {
+            let Attribute::Candidate(own) = own else {
+                return true;
+            };
+            candidate::complete(own);
+            // One that came in our own element may be none.
+            let lawful = candidate::is_for_browser(own);
+            if !lawful {
                 report.note(Some(section), "candidate", Why::Unsafe);
-                false
             }
-            _ => true,
+            lawful
         });
         let described = |own: &Token| {
             let payloads = self.content.rtp().map_or(&[][..], |rtp| &rtp.payloads);

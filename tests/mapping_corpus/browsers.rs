@@ -42,6 +42,40 @@ fn a_tcptype_of_udp_is_left_out() {
     assert_eq!(trickled(&[udp]), [line]);
 }
 
+#[test]
+fn a_tcp_candidate_says_who_calls() {
+    // Conversations writes no tcptype. libwebrtc would call port 9.
+    let tcp = [
+        "protocol='tcp' ip='192.0.2.7' port='9' type='host'",
+        "protocol='tcp' ip='192.0.2.7' port='5001' type='host'",
+        "protocol='tcp' ip='192.0.2.7' port='5002' type='host' tcptype='so'",
+    ];
+    let lines = [
+        "1 1 tcp 5 192.0.2.7 9 typ host tcptype active",
+        "1 1 tcp 5 192.0.2.7 5001 typ host tcptype passive",
+        "1 1 tcp 5 192.0.2.7 5002 typ host tcptype so",
+    ];
+    assert_eq!(candidates(&offer_of(&audio(&tcp))), lines);
+    assert_eq!(trickled(&tcp), lines);
+}
+
+#[test]
+fn a_priority_is_one_of_ice() {
+    // The first is of an example in XEP-0176.
+    let any = [
+        "protocol='udp' ip='192.0.2.7' type='host' priority='21149780477'",
+        "protocol='udp' ip='192.0.2.8' type='host' priority='0'",
+        "protocol='udp' ip='192.0.2.9' type='relay' priority=''",
+    ];
+    let lines = [
+        "1 1 udp 2147483647 192.0.2.7 5000 typ host",
+        "1 1 udp 2130706431 192.0.2.8 5000 typ host",
+        "1 1 udp 16777215 192.0.2.9 5000 typ relay raddr 0.0.0.0 rport 0",
+    ];
+    assert_eq!(candidates(&offer_of(&audio(&any))), lines);
+    assert_eq!(trickled(&any), lines);
+}
+
 /// A session-initiate with those candidates; of each, what it does not say in common with all.
 fn audio(candidates: &[&str]) -> String {
     let candidates: Vec<_> = candidates

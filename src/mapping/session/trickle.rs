@@ -112,7 +112,10 @@ impl Session {
                     Some(_) if muxed && own.component != 1 => {
                         report.note(Some(&content.name), "candidate for RTCP", Why::Meaningless);
                     }
-                    Some(own) => trickle.push(to_browser(Some(own.to_string()))),
+                    Some(mut own) => {
+                        candidate::complete(&mut own);
+                        trickle.push(to_browser(Some(own.to_string())));
+                    }
                     None => {}
                 }
             }
