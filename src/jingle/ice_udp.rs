@@ -193,7 +193,8 @@ impl Candidate {
                 .map_or(0, |priority| u32::try_from(priority).unwrap_or(u32::MAX)),
             protocol: text("protocol").unwrap_or("udp").to_ascii_lowercase(),
             related_address: text("rel-addr").map(str::to_owned),
-            related_port: number("rel-port"),
+            // Monal's library spells it as Rust does.
+            related_port: number("rel-port").or_else(|| number("rel_port")),
             tcp_type: text("tcptype").map(str::to_owned),
             kind: text("type").unwrap_or("host").to_owned(),
         })
