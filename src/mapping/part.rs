@@ -342,9 +342,12 @@ impl Part<'_> {
         ))
     }
 
-    /// Adds them to those of RTP. A carried `a=fmtp` is one whose `ptime` Jingle would take for the
-    /// section's.
+    /// Adds them to those of RTP. A carried `a=fmtp` is one whose `ptime` was taken for the section's,
+    /// which it is not.
     fn add(&self, taken: Vec<Attribute>, out: &mut Vec<Attribute>, report: &mut Report) {
+        let said = self.content.rtp().is_some_and(|rtp| {
+            rtp.ptime.is_some() || rtp.payloads.iter().any(|own| own.ptime.is_some())
+        });
         for attribute in taken {
             let Attribute::Fmtp(whole) = &attribute else {
                 out.push(attribute);
@@ -356,7 +359,10 @@ impl Part<'_> {
                 _ => false,
             };
             match out.iter_mut().find(same) {
-                Some(own) => *own = attribute,
+                Some(own) => {
+                    *own = attribute;
+                    out.retain(|own| said || !matches!(own, Attribute::Ptime(_)));
+                }
                 None => report.note(Some(&self.content.name), "fmtp", Why::Unsafe),
             }
         }
@@ -423,12 +429,13 @@ fn payloads(
     let mut ids: Vec<u8> = Vec::with_capacity(description.payloads.len());
     let mut ptime = None;
     let mut max_ptime = None;
+    let mut parameter = None;
     for own in &description.payloads {
         if ids.contains(&own.id) {
             report.note(Some(section), "payload-type", Why::Duplicate);
             continue;
         }
-        if payload::payload_to_sdp(own, &description.media, &mut ptime, out).is_none() {
+        if payload::payload_to_sdp(own, &description.media, &mut parameter, out).is_none() {
             report.note(Some(section), "payload-type", Why::Malformed);
             continue;
         }
@@ -442,12 +449,14 @@ fn payloads(
             None => report.note(Some(section), "rtcp-fb", Why::Malformed),
         }
     }
-    let time = |own: Option<String>, other: &Option<String>| {
+    let time = |own: Option<String>, other: &Option<String>, last: Option<String>| {
         own.or_else(|| other.clone())
+            .or(last)
             .and_then(|time| Word::new(time.trim()).ok())
     };
-    out.extend(time(ptime, &description.ptime).map(Attribute::Ptime));
-    out.extend(time(max_ptime, &description.max_ptime).map(Attribute::MaxPtime));
+    // XEP-0167 §4 has an attribute for it, and clients other places.
+    out.extend(time(ptime, &description.ptime, parameter).map(Attribute::Ptime));
+    out.extend(time(max_ptime, &description.max_ptime, None).map(Attribute::MaxPtime));
     ids.into_iter().map(Token::from).collect()
 }
 

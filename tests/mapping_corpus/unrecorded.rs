@@ -201,6 +201,11 @@ fn a_packet_time_among_the_parameters_stays_there() {
         format!("m=audio 9 UDP/TLS/RTP/SAVPF 102\r\na=rtpmap:102 opus/48000/2\r\n{line}\r\n");
     let back = there_and_back(&section);
     assert!(back.contains(&format!("{line}\r\n")), "{back}");
+    assert!(!back.contains("a=ptime"), "{back}");
+    // One that the section says too stays another.
+    let back = there_and_back(&format!("{section}a=ptime:60\r\n"));
+    assert!(back.contains(&format!("{line}\r\n")), "{back}");
+    assert!(back.contains("a=ptime:60\r\n"), "{back}");
     // But aTalk means the section's, and nobody slips parameters in by our element.
     let xml = "<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate' sid='a'>\
         <content creator='initiator' name='0'>\
@@ -213,6 +218,30 @@ fn a_packet_time_among_the_parameters_stays_there() {
     assert!(sdp.contains("a=fmtp:96 usedtx=1\r\n"), "{sdp}");
     assert!(sdp.contains("a=ptime:20\r\n"), "{sdp}");
     assert!(!sdp.contains("stereo"), "{sdp}");
+}
+
+#[test]
+fn of_several_packet_times_the_attribute_holds() {
+    let sdp = |attribute: &str, description: &str| {
+        let xml = format!(
+            "<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate' sid='a'>\
+             <content creator='initiator' name='0'>\
+             <description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio' {description}>\
+             <payload-type id='96' name='opus' clockrate='48000' channels='2' {attribute}>\
+             <parameter name='ptime' value='40'/></payload-type></description></content></jingle>"
+        );
+        to_sdp(&xml, Role::Initiator, Kind::Offer)
+    };
+    for (attribute, description, time) in [
+        ("ptime='20'", "ptime='30'", "a=ptime:20\r\n"),
+        ("ptime='20'", "", "a=ptime:20\r\n"),
+        ("", "ptime='30'", "a=ptime:30\r\n"),
+        ("", "", "a=ptime:40\r\n"),
+    ] {
+        let sdp = sdp(attribute, description);
+        assert!(sdp.contains(time), "{sdp}");
+        assert_eq!(sdp.matches("ptime").count(), 1, "{sdp}");
+    }
 }
 
 #[test]
