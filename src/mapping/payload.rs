@@ -335,8 +335,12 @@ fn repair<'a>(
         "level_asymmetry_allowed" => ("level-asymmetry-allowed", number(value).into()),
         "packetization_mode" => ("packetization-mode", number(value).into()),
         "cbr" | "stereo" | "usedtx" | "useinbandfec" => (name, number(value).into()),
-        "max_fs" => ("max-fs", value.into()),
+        "max_br" => ("max-br", value.into()),
+        "max_cpb" => ("max-cpb", value.into()),
+        "max_dpb" => ("max-dpb", value.into()),
         "max_fr" => ("max-fr", value.into()),
+        "max_fs" => ("max-fs", value.into()),
+        "max_mbps" => ("max-mbps", value.into()),
         "dtmp_tones" => ("", value.into()),
         _ => (name, value.into()),
     })
@@ -416,12 +420,17 @@ mod tests {
     fn what_monal_damages_is_repaired() {
         let h264 = [
             Parameter::new("level_asymmetry_allowed", "true"),
+            Parameter::new("max_mbps", "245760"),
+            Parameter::new("max_br", "20000"),
+            Parameter::new("max_cpb", "4000"),
+            Parameter::new("max_dpb", "891"),
             Parameter::new("packetization_mode", "1"),
             Parameter::new("profile_level_id", "4325407"),
         ];
         assert_eq!(
             back(&h264, true),
-            "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f"
+            "level-asymmetry-allowed=1;max-mbps=245760;max-br=20000;max-cpb=4000;max-dpb=891;\
+             packetization-mode=1;profile-level-id=42001f"
         );
         assert_eq!(
             back(&[Parameter::new("profile_level_id", "4325392")], false),
