@@ -94,14 +94,14 @@ impl Way {
         let limits = Limits::default();
         let (text, report) = match self {
             Self::SdpToJingle(_) => {
-                let text = read(input, limits.sdp.bytes)?;
-                let text = str::from_utf8(&text).map_err(|_| Error::Utf8)?;
-                options.to_jingle(text, &limits)?
+                let text = text(read(input, limits.sdp.bytes)?)?;
+                options.to_jingle(without_mark(&text), &limits)?
             }
             Self::JingleToSdp(_) => {
                 let xml_limits = xml::Limits::default();
-                let text = read(input, xml_limits.stanza_bytes)?;
-                let document = Document::parse(&text, "", &xml_limits)?;
+                let text = text(read(input, xml_limits.stanza_bytes)?)?;
+                let text = without_layout(&text);
+                let document = Document::parse(text.as_bytes(), "", &xml_limits)?;
                 options.to_sdp(&document, &limits)?
             }
         };
@@ -159,6 +159,38 @@ fn find(element: Element<'_>) -> Option<Element<'_>> {
     element.children().find_map(find)
 }
 
+fn text(bytes: Vec<u8>) -> Result<String, Error> {
+    String::from_utf8(bytes).map_err(|_| Error::Utf8)
+}
+
+/// Without the byte order mark that editors put before a text.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+/// Without what a file may hold and XMPP forbids (RFC 6120 §11.1): the declaration, and comments.
+fn without_layout(text: &str) -> String {
+    let mut rest = without_mark(text).trim_start();
+    let mut bare = String::with_capacity(rest.len());
+    while let Some((before, at)) = rest.find('<').and_then(|at| rest.split_at_checked(at)) {
+        bare.push_str(before);
+        let end = match at {
+            own if own.starts_with("<!--") => "-->",
+            own if own.starts_with("<?") => "?>",
+            _ => "<",
+        };
+        let Some((_, behind)) = at.split_once(end) else {
+            break;
+        };
+        if end == "<" {
+            bare.push('<');
+        }
+        rest = behind;
+    }
+    bare.push_str(rest);
+    bare.trim_start().to_owned()
+}
+
 /// Everything there is to read, unless it is too much.
 fn read(input: impl Read, most: usize) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
@@ -211,6 +243,21 @@ mod tests {
         assert!(sdp.contains("a=ice-ufrag:abcd\r\n"));
         let again = map("jingle-to-sdp --role initiator --type offer", &xml).unwrap();
         assert_eq!(again.0, sdp);
+    }
+
+    #[test]
+    fn what_editors_and_files_add_is_read_over() {
+        let line = "sdp-to-jingle --role initiator --type offer";
+        let (xml, _) = map(line, OFFER).unwrap();
+        assert_eq!(map(line, &format!("\u{feff}{OFFER}")).unwrap().0, xml);
+        let line = "jingle-to-sdp --role initiator --type offer";
+        let (sdp, _) = map(line, &xml).unwrap();
+        let (start, rest) = xml.split_once('>').unwrap();
+        let file = format!(
+            "\u{feff}<?xml version='1.0' encoding='UTF-8'?>\n<!-- <iq/> -->\n{start}>\n  <!-- -- a > b -->{rest}"
+        );
+        assert_eq!(map(line, &file).unwrap().0, sdp);
+        assert!(map(line, &format!("<!-- {xml}")).is_err());
     }
 
     #[test]
