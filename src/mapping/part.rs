@@ -130,6 +130,13 @@ impl Part<'_> {
             }
             lawful
         });
+        media.bandwidths.retain(|own| {
+            let lawful = own.is_lawful();
+            if !lawful {
+                report.note(Some(section), "bandwidth", Why::Malformed);
+            }
+            lawful
+        });
         let described = |own: &Token| {
             let payloads = self.content.rtp().map_or(&[][..], |rtp| &rtp.payloads);
             payloads.iter().any(|payload| own.parse() == Ok(payload.id))
@@ -384,7 +391,7 @@ impl Part<'_> {
 fn bandwidths(said: &[rtp::Bandwidth], section: &str, report: &mut Report) -> Vec<Bandwidth> {
     let mut bandwidths = Vec::with_capacity(said.len());
     for own in said {
-        match (Token::new(&own.kind), own.value.trim().parse()) {
+        match (Token::new(&own.kind), Word::new(own.value.trim())) {
             (Ok(kind), Ok(value)) => bandwidths.push(Bandwidth { kind, value }),
             _ => report.note(Some(section), "bandwidth", Why::Malformed),
         }

@@ -94,7 +94,7 @@ impl Attribute {
     pub fn parse(text: &str) -> Result<Self, Fault> {
         match text.split_once(':') {
             Some((name, value)) => Self::parse_value(name, value),
-            None => Self::parse_flag(text.trim_end()),
+            None => Self::parse_flag(text.trim_ascii_end()),
         }
     }
 
@@ -208,11 +208,11 @@ impl Attribute {
                     .map(|option| word(name, option))
                     .collect::<Result<_, _>>()?,
             ),
-            "ice-pwd" => Self::IcePwd(IcePwd::new(value.trim()).map_err(fault)?),
-            "ice-ufrag" => Self::IceUfrag(IceUfrag::new(value.trim()).map_err(fault)?),
+            "ice-pwd" => Self::IcePwd(IcePwd::new(value.trim_ascii()).map_err(fault)?),
+            "ice-ufrag" => Self::IceUfrag(IceUfrag::new(value.trim_ascii()).map_err(fault)?),
             "max-message-size" => Self::MaxMessageSize(number(name, value)?),
-            "maxptime" => Self::MaxPtime(word(name, value.trim())?),
-            "mid" => Self::Mid(token(name, value.trim())?),
+            "maxptime" => Self::MaxPtime(word(name, value.trim_ascii())?),
+            "mid" => Self::Mid(token(name, value.trim_ascii())?),
             "msid" => {
                 let mut words = value.split_ascii_whitespace();
                 let stream = words.next().ok_or(Fault::Attribute("msid"))?;
@@ -221,7 +221,7 @@ impl Attribute {
                     track: words.next().map(|track| word(name, track)).transpose()?,
                 })
             }
-            "ptime" => Self::Ptime(word(name, value.trim())?),
+            "ptime" => Self::Ptime(word(name, value.trim_ascii())?),
             "rid" => Self::Rid(Rid::parse(value)?),
             "rtcp-fb" => Self::Feedback(Feedback::parse(value)?),
             "rtpmap" => Self::RtpMap(RtpMap::parse(value)?),
@@ -237,8 +237,10 @@ impl Attribute {
                         .transpose()?,
                 })
             }
-            "setup" => Self::Setup(Setup::parse(value.trim()).ok_or(Fault::Attribute("setup"))?),
-            "simulcast" => Self::Simulcast(ByteString::new(value.trim()).map_err(fault)?),
+            "setup" => {
+                Self::Setup(Setup::parse(value.trim_ascii()).ok_or(Fault::Attribute("setup"))?)
+            }
+            "simulcast" => Self::Simulcast(ByteString::new(value.trim_ascii()).map_err(fault)?),
             "ssrc" => {
                 let (id, rest) = two(name, value)?;
                 let (attribute, value) = match rest.split_once(':') {

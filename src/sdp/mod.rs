@@ -93,8 +93,8 @@ pub struct Origin {
 pub struct Bandwidth {
     /// `AS`, `TIAS`, `CT`, …
     pub kind: Token,
-    /// kbit/s, for `TIAS` bit/s.
-    pub value: u64,
+    /// kbit/s, for `TIAS` bit/s; not always a whole number.
+    pub value: Word,
 }
 
 /// A line that is kept but not interpreted.
@@ -102,6 +102,16 @@ pub struct Bandwidth {
 pub struct Line {
     kind: char,
     value: ByteString,
+}
+
+impl Bandwidth {
+    /// Whether it is a number that all browsers take: libwebrtc refuses a whole description over
+    /// another.
+    pub fn is_lawful(&self) -> bool {
+        self.value
+            .parse::<u32>()
+            .is_ok_and(|own| own <= 0x7fff_ffff)
+    }
 }
 
 impl Line {

@@ -81,14 +81,16 @@ impl Session {
             if index >= limits.lines {
                 return Err(error(Fault::TooManyLines(limits.lines)));
             }
-            if line.trim().is_empty() {
+            if line.trim_ascii().is_empty() {
                 continue;
             }
             // Text that went through a program's source may be indented.
-            let line = line.trim_start();
+            let line = line.trim_ascii_start();
             if !versioned {
                 // What stands before it, such as notes in a log, is no part of the description.
-                versioned = line.strip_prefix("v=").is_some_and(|own| own.trim() == "0");
+                versioned = line
+                    .strip_prefix("v=")
+                    .is_some_and(|own| own.trim_ascii() == "0");
                 continue;
             }
             let mut characters = line.chars();
@@ -222,7 +224,7 @@ impl Bandwidth {
         let (kind, value) = value.split_once(':').ok_or(BAD)?;
         Ok(Self {
             kind: Token::new(kind).map_err(|_| BAD)?,
-            value: value.trim().parse().map_err(|_| BAD)?,
+            value: Word::new(value.trim_ascii()).map_err(|_| BAD)?,
         })
     }
 }
@@ -273,14 +275,13 @@ fn byte_string(value: &str) -> Result<ByteString, Fault> {
 }
 
 /// Attributes that a call fails without, or that change what others mean.
-const VITAL: [&str; 10] = [
+const VITAL: [&str; 9] = [
     "crypto",
     "fingerprint",
     "group",
     "ice-pwd",
     "ice-ufrag",
     "mid",
-    "rtpmap",
     "sctp-port",
     "sctpmap",
     "setup",

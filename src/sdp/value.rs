@@ -182,16 +182,16 @@ pub struct SsrcGroup {
 
 impl Crypto {
     pub(super) fn parse(value: &str) -> Result<Self, Fault> {
-        let mut words = value.trim().splitn(4, ' ');
+        const BAD: Fault = Fault::Attribute("crypto");
+        let (tag, rest) = two("crypto", value)?;
+        let (suite, rest) = two("crypto", rest)?;
+        let (key_params, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        let params = Some(rest.trim_ascii()).filter(|params| !params.is_empty());
         Ok(Self {
-            tag: number("crypto", words.next().unwrap_or_default())?,
-            suite: token("crypto", words.next().unwrap_or_default())?,
-            key_params: word("crypto", words.next().unwrap_or_default())?,
-            session_params: words
-                .next()
-                .map(ByteString::new)
-                .transpose()
-                .map_err(|_| Fault::Attribute("crypto"))?,
+            tag: number("crypto", tag)?,
+            suite: token("crypto", suite)?,
+            key_params: word("crypto", key_params)?,
+            session_params: params.map(ByteString::new).transpose().map_err(|_| BAD)?,
         })
     }
 }
@@ -375,7 +375,7 @@ impl RtpMap {
 
     pub(super) fn parse(value: &str) -> Result<Self, Fault> {
         let (payload, encoding) = two("rtpmap", value)?;
-        let mut parts = encoding.trim_end().splitn(3, '/');
+        let mut parts = encoding.trim_ascii_end().splitn(3, '/');
         let payload = number("rtpmap", payload)?;
         if payload > 127 {
             return Err(Fault::Attribute("rtpmap"));
@@ -446,7 +446,7 @@ pub(super) fn two<'a>(name: &str, value: &'a str) -> Result<(&'a str, &'a str), 
 }
 
 pub(super) fn number<N: std::str::FromStr>(name: &str, text: &str) -> Result<N, Fault> {
-    text.trim().parse().map_err(|_| Fault::known(name))
+    text.trim_ascii().parse().map_err(|_| Fault::known(name))
 }
 
 pub(super) fn token(name: &str, text: &str) -> Result<Token, Fault> {

@@ -119,6 +119,26 @@ proptest! {
 }
 
 #[test]
+fn blanks_that_are_not_ascii_are_no_layout() {
+    // Else what was written would be read as something else.
+    for line in [
+        "a=rtpmap:0 \u{2000}A/8000",
+        "a=rtpmap:0 A/8000/\u{2000}2\u{2000}",
+        "a=extmap:1 \u{a0}urn:x \u{a0}y",
+        "a=ptime:\u{2000}",
+        "a=simulcast:send 1\u{2000}",
+        "b=AS:\u{2000}",
+    ] {
+        let text = format!("v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\n{line}\r\n");
+        let session = sdp::Session::parse(&text, &sdp::Limits::default()).unwrap();
+        assert!(
+            session.to_string().ends_with(&format!("{line}\r\n")),
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn limits_hold() {
     let many = "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n".repeat(65);
     let error = sdp::Session::parse(&format!("v=0\r\n{many}"), &sdp::Limits::default());

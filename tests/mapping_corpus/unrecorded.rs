@@ -121,6 +121,7 @@ fn an_attribute_out_of_shape_costs_itself() {
         "a=ssrc-group:",
         "a=max-message-size:many",
         "a=candidate:1 1 udp 21149780477 192.0.2.7 9 typ host",
+        "a=rtpmap:101 telephone-event",
     ] {
         let back = there_and_back(&format!(
             "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n{CREDENTIALS}{line}\r\na=rtcp-mux\r\n"
@@ -130,6 +131,28 @@ fn an_attribute_out_of_shape_costs_itself() {
             "{back}"
         );
     }
+}
+
+#[test]
+fn a_bandwidth_that_is_no_whole_number_is_kept_from_browsers() {
+    // libwebrtc refuses a whole description over each of them.
+    for line in ["b=AS:100.5", "b=TIAS:18446744073709551615", "b=AS:-1"] {
+        let section =
+            format!("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n{line}\r\nb=AS:64\r\n{CREDENTIALS}");
+        let back = there_and_back(&section);
+        assert!(back.contains(&format!("{line}\r\n")), "{back}");
+        let offer = offered(&format!("{section}{FINGERPRINT}"));
+        assert!(!offer.contains(line), "{offer}");
+        assert!(offer.contains("b=AS:64\r\n"), "{offer}");
+    }
+}
+
+#[test]
+fn blanks_between_the_words_of_a_crypto_are_layout() {
+    let line = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^20|1:4 KDR=1";
+    let wide = line.replace(' ', "  ");
+    let back = there_and_back(&format!("m=audio 9 RTP/SAVPF 0\r\n{wide} \r\n"));
+    assert!(back.contains(&format!("{line}\r\n")), "{back}");
 }
 
 #[test]
