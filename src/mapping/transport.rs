@@ -83,7 +83,8 @@ impl<'a> Lines<'a> {
     fn setup(&self, kind: Kind, dialect: &Dialect) -> Result<Setup, Refusal> {
         match (kind, self.setup) {
             (Kind::Offer, None) => Ok(Setup::Actpass),
-            (Kind::Answer, None) => Ok(Setup::Active),
+            // RFC 8842 §5.3 forbids actpass in an answer, and Conversations ends the call over it.
+            (Kind::Answer, None | Some(Setup::Actpass)) => Ok(Setup::Active),
             (Kind::Offer, Some(setup)) if dialect.offers_actpass => match setup {
                 Setup::Actpass | Setup::Passive => Ok(Setup::Actpass),
                 Setup::Active | Setup::Holdconn => Err(Refusal::NotForPeer("wait for DTLS")),

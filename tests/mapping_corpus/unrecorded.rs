@@ -156,6 +156,16 @@ fn blanks_between_the_words_of_a_crypto_are_layout() {
 }
 
 #[test]
+fn an_answer_is_never_actpass() {
+    // As bridges write it; Conversations ends the call over it.
+    let section = format!("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n{CREDENTIALS}{FINGERPRINT}");
+    let xml = to_jingle(&section, Kind::Answer);
+    assert!(xml.contains("setup='active'"), "{xml}");
+    let xml = to_jingle(&section, Kind::Offer);
+    assert!(xml.contains("setup='actpass'"), "{xml}");
+}
+
+#[test]
 fn formats_without_rtpmap_keep_their_place() {
     let section = "m=audio 9 UDP/TLS/RTP/SAVPF 120 0 19\r\na=rtpmap:0 PCMU/8000\r\n";
     let back = there_and_back(&format!("{section}{CREDENTIALS}"));
