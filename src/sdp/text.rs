@@ -89,14 +89,16 @@ checked_text!(
 );
 
 impl IceUfrag {
-    /// Whether it has the 4 to 256 ice-chars of RFC 8839 §5.4, without which ICE does not begin.
+    /// Whether browsers begin ICE with it: the 4 to 256 ice-chars of RFC 8839 §5.4, or what else
+    /// libwebrtc and Firefox take for them.
     pub fn is_lawful(&self) -> bool {
         self.len() >= 4 && self.bytes().all(is_ice_char)
     }
 }
 
 impl IcePwd {
-    /// Whether it has the 22 to 256 ice-chars of RFC 8839 §5.4, without which ICE does not begin.
+    /// Whether browsers begin ICE with it: the 22 to 256 ice-chars of RFC 8839 §5.4, or what else
+    /// libwebrtc and Firefox take for them.
     pub fn is_lawful(&self) -> bool {
         self.len() >= 22 && self.bytes().all(is_ice_char)
     }
@@ -156,8 +158,9 @@ fn is_credential(text: &str) -> bool {
     (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// Base64 for URLs, and with its padding, is no ice-char, and is written all the same.
 fn is_ice_char(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=' | b'#')
 }
 
 #[cfg(test)]
@@ -185,8 +188,12 @@ mod tests {
     #[test]
     fn ice_lengths_are_those_of_rfc_8839() {
         assert!(!IceUfrag::new("abc").unwrap().is_lawful());
-        assert!(!IceUfrag::new("abc-").unwrap().is_lawful());
-        assert!(IceUfrag::new("abc+").unwrap().is_lawful());
+        for text in ["abc+", "ab/c", "ab-c", "ab_c", "abc=", "ab#c"] {
+            assert!(IceUfrag::new(text).unwrap().is_lawful(), "{text}");
+        }
+        for text in ["ab%c", "ab:c", "ab!c", "ab\"c"] {
+            assert!(!IceUfrag::new(text).unwrap().is_lawful(), "{text}");
+        }
         assert!(!IcePwd::new(&"a".repeat(21)).unwrap().is_lawful());
         assert!(IcePwd::new(&"a".repeat(256)).unwrap().is_lawful());
         assert!(IcePwd::new(&"a".repeat(257)).is_err());

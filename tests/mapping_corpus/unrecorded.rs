@@ -166,6 +166,17 @@ fn an_answer_is_never_actpass() {
 }
 
 #[test]
+fn credentials_that_browsers_take_are_taken() {
+    // Base64 for URLs, with its padding: no ice-chars, but libwebrtc and Firefox begin with them.
+    let section = format!(
+        "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=ice-ufrag:a-_=\r\na=ice-pwd:0123456789-_abcdefg#h==\r\n{FINGERPRINT}"
+    );
+    let offer = offered(&section);
+    assert!(offer.contains("a=ice-ufrag:a-_=\r\n"), "{offer}");
+    assert!(browser::offer(&description(&section), &Limits::default()).is_ok());
+}
+
+#[test]
 fn formats_without_rtpmap_keep_their_place() {
     let section = "m=audio 9 UDP/TLS/RTP/SAVPF 120 0 19\r\na=rtpmap:0 PCMU/8000\r\n";
     let back = there_and_back(&format!("{section}{CREDENTIALS}"));
