@@ -3,7 +3,7 @@
 use crate::jingle::extra;
 use crate::sdp::Attribute;
 
-use super::{Report, Why, candidate};
+use super::{Dialect, Report, Why, candidate};
 
 /// Where attributes stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +23,12 @@ impl Place {
     }
 }
 
-/// Puts the attribute into the element, if it is one of those that may go there and short enough.
+/// Puts the attribute into the element, if it is one of those that may go there and short enough,
+/// and the peer reads the element.
 pub(super) fn push(
     attribute: &Attribute,
     place: Place,
+    dialect: &Dialect,
     into: &mut Vec<extra::Attribute>,
     section: Option<&str>,
     report: &mut Report,
@@ -41,7 +43,10 @@ pub(super) fn push(
         return;
     }
     let value = attribute.value();
-    if into.len() >= extra::CAP || value.as_ref().is_some_and(|value| value.len() > LONGEST) {
+    if !dialect.extension
+        || into.len() >= extra::CAP
+        || value.as_ref().is_some_and(|value| value.len() > LONGEST)
+    {
         report.note(section, attribute.name(), Why::NoPlace);
         return;
     }

@@ -164,12 +164,8 @@ fn all_sections(
         if attribute_is_ours(attribute) {
             continue;
         }
-        if dialect.extension {
-            let into = &mut session.attributes;
-            carried::push(attribute, Place::Session, into, None, report);
-        } else {
-            report.note(None, attribute.name(), Why::NoPlace);
-        }
+        let into = &mut session.attributes;
+        carried::push(attribute, Place::Session, dialect, into, None, report);
     }
     let extra = Some(session).filter(|extra| dialect.extension && !extra.is_empty());
     Ok(Mapped {
@@ -337,12 +333,8 @@ impl<'a> Lines<'a> {
         section: &str,
         report: &mut Report,
     ) {
-        if dialect.extension {
-            let place = Place::of(self.rtp);
-            carried::push(attribute, place, &mut self.extra, Some(section), report);
-        } else {
-            report.note(Some(section), attribute.name(), Why::NoPlace);
-        }
+        let (place, into) = (Place::of(self.rtp), &mut self.extra);
+        carried::push(attribute, place, dialect, into, Some(section), report);
     }
 
     fn content(
@@ -360,6 +352,9 @@ impl<'a> Lines<'a> {
         content.senders = Some(direction::senders(said, dialect.write_as(owner)));
         let mut ice = self.transport.to_jingle(kind, dialect, section, report)?;
         let mut extra = extra::SectionExtra::default();
+        if media.title.is_some() {
+            report.note(Some(section), "title", Why::Meaningless);
+        }
         if media.is_rtp() {
             let description = self.description(media, section, owner, dialect, report);
             if dialect.extension {
@@ -370,7 +365,8 @@ impl<'a> Lines<'a> {
                     .filter(|(_, own)| own.has_ptime())
                 {
                     let own = Attribute::Fmtp((*fmtp).clone());
-                    carried::push(&own, Place::Rtp, &mut self.extra, Some(section), report);
+                    let into = &mut self.extra;
+                    carried::push(&own, Place::Rtp, dialect, into, Some(section), report);
                 }
             }
             // Without rtpmap there is nothing to be said of a payload type.

@@ -177,6 +177,28 @@ fn credentials_that_browsers_take_are_taken() {
 }
 
 #[test]
+fn why_a_line_is_left_out_is_the_same_for_all() {
+    let section = "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\ni=microphone\r\na=rtcp:9 IN IP4 0.0.0.0\r\n";
+    let session = sdp::Session::parse(&description(section), &sdp::Limits::default()).unwrap();
+    for dialect in Dialect::ALL {
+        let sid = Sid::new("a").unwrap();
+        let mapped = mapping::to_jingle(&session, sid, Role::Initiator, Kind::Offer, dialect);
+        let told: Vec<_> = mapped
+            .unwrap()
+            .1
+            .dropped
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let reasons = [
+            "section 0: rtcp: means nothing to the other side",
+            "section 0: title: means nothing to the other side",
+        ];
+        assert_eq!(told, reasons, "{}", dialect.name);
+    }
+}
+
+#[test]
 fn formats_without_rtpmap_keep_their_place() {
     let section = "m=audio 9 UDP/TLS/RTP/SAVPF 120 0 19\r\na=rtpmap:0 PCMU/8000\r\n";
     let back = there_and_back(&format!("{section}{CREDENTIALS}"));
