@@ -196,7 +196,16 @@ impl Part<'_> {
             self.transport(ice, kind, report, out);
         }
         out.extend(self.mid.clone().map(Attribute::Mid));
-        out.append(&mut own);
+        for attribute in own {
+            // The rest of them, that Jingle has no word for.
+            if let Attribute::IceOptions(rest) = &attribute
+                && let Some(options) = options(out)
+            {
+                options.extend_from_slice(rest);
+            } else {
+                out.push(attribute);
+            }
+        }
         Ok(media)
     }
 
@@ -397,6 +406,13 @@ fn bandwidths(said: &[rtp::Bandwidth], section: &str, report: &mut Report) -> Ve
         }
     }
     bandwidths
+}
+
+fn options(attributes: &mut [Attribute]) -> Option<&mut Vec<Word>> {
+    attributes.iter_mut().find_map(|own| match own {
+        Attribute::IceOptions(options) => Some(options),
+        _ => None,
+    })
 }
 
 /// The m-line of a section of which only the transport is known (RFC 8840 §9.2).

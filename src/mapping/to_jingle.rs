@@ -295,8 +295,9 @@ impl<'a> Lines<'a> {
                 Err(_) => report.note(Some(section), "fmtp", Why::Malformed),
             },
             Attribute::IceOptions(options) => {
+                let rest = options.iter().filter(|own| !transport::is_placed(own));
+                let rest: Vec<_> = rest.cloned().collect();
                 self.transport.options.extend(options);
-                let rest: Vec<_> = self.transport.unplaced().cloned().collect();
                 if !rest.is_empty() {
                     self.carry(&Attribute::IceOptions(rest), dialect, section, report);
                 }

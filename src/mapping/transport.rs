@@ -55,11 +55,10 @@ impl<'a> Lines<'a> {
             fingerprints: self.fingerprints(setup),
             ..Transport::default()
         };
-        for option in &self.options {
-            if PLACED.contains(&option.as_str()) {
-                transport.options.push(option.as_str().to_owned());
-            }
-        }
+        let placed = self.options.iter().filter(|own| is_placed(own));
+        transport
+            .options
+            .extend(placed.map(|own| own.as_str().to_owned()));
         for own in &self.candidates {
             if credentials.is_none() {
                 report.note(Some(section), "candidate", Why::Meaningless);
@@ -106,14 +105,6 @@ impl<'a> Lines<'a> {
             .collect();
         fingerprints.sort_by_key(|own| own.hash != "sha-256");
         fingerprints
-    }
-
-    /// Options that no client has a name for.
-    pub(super) fn unplaced(&self) -> impl Iterator<Item = &'a Word> {
-        self.options
-            .iter()
-            .copied()
-            .filter(|option| !PLACED.contains(&option.as_str()))
     }
 
     pub(super) fn sctp(&self, formats: &[Token]) -> sctp::SctpMap {
@@ -318,5 +309,9 @@ pub(super) fn is_digest(text: &str) -> bool {
             .all(|pair| pair.len() == 2 && pair.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
-/// The options that Jingle has a word for.
+/// Whether it is an option that Jingle has a word for.
+pub(super) fn is_placed(option: &str) -> bool {
+    PLACED.contains(&option)
+}
+
 const PLACED: [&str; 3] = ["trickle", "renomination", "ice2"];

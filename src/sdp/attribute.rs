@@ -203,8 +203,10 @@ impl Attribute {
                 })
             }
             "ice-options" => Self::IceOptions(
+                // libdatachannel and SIPSorcery write commas.
                 value
-                    .split_ascii_whitespace()
+                    .split(|c: char| c.is_ascii_whitespace() || c == ',')
+                    .filter(|option| !option.is_empty())
                     .map(|option| word(name, option))
                     .collect::<Result<_, _>>()?,
             ),

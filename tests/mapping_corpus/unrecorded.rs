@@ -199,6 +199,23 @@ fn why_a_line_is_left_out_is_the_same_for_all() {
 }
 
 #[test]
+fn ice_options_are_one_line() {
+    // libdatachannel and SIPSorcery separate them by commas; the last is nobody's.
+    for line in ["a=ice-options:ice2,trickle", "a=ice-options:ice2 x,trickle"] {
+        let section = format!("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n{CREDENTIALS}{line}\r\n");
+        let xml = to_jingle(&section, Kind::Offer);
+        assert!(xml.contains("<ice2 xmlns"), "{xml}");
+        let back = to_sdp(&xml, Role::Initiator, Kind::Offer);
+        let lines: Vec<_> = back
+            .lines()
+            .filter(|own| own.contains("ice-options"))
+            .collect();
+        let said = if line.contains('x') { " x" } else { "" };
+        assert_eq!(lines, [format!("a=ice-options:trickle ice2{said}")]);
+    }
+}
+
+#[test]
 fn formats_without_rtpmap_keep_their_place() {
     let section = "m=audio 9 UDP/TLS/RTP/SAVPF 120 0 19\r\na=rtpmap:0 PCMU/8000\r\n";
     let back = there_and_back(&format!("{section}{CREDENTIALS}"));
