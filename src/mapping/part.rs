@@ -218,8 +218,9 @@ impl Part<'_> {
     ) {
         let section = &self.content.name;
         for own in &ice.candidates {
-            let own = candidate::to_sdp(own, section, report);
-            out.extend(own.map(Attribute::Candidate));
+            let own = candidate::to_sdp(own, section, report).map(Attribute::Candidate);
+            // One that is there already adds nothing.
+            out.extend(own.filter(|own| !out.contains(own)));
         }
         if ice.gathering_complete {
             out.push(Attribute::EndOfCandidates);

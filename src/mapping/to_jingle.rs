@@ -291,6 +291,9 @@ impl<'a> Lines<'a> {
             Attribute::Feedback(feedback) => self.payloads.feedback.push(feedback),
             Attribute::Fingerprint(own) => self.transport.fingerprints.push(own),
             Attribute::Fmtp(fmtp) => match fmtp.format.parse() {
+                Ok(id) if self.payloads.fmtps.contains(&(id, fmtp)) => {
+                    report.note(Some(section), "fmtp", Why::Duplicate);
+                }
                 Ok(id) => self.payloads.fmtps.push((id, fmtp)),
                 Err(_) => report.note(Some(section), "fmtp", Why::Malformed),
             },

@@ -69,8 +69,12 @@ fn jingle_of_every_client_is_understood_and_said_again() {
             // Data channels have one format and no payload type.
             let payloads = content.rtp().map_or(1, |rtp| rtp.payloads.len().max(1));
             assert_eq!(media.formats.len(), payloads, "{own}: {report:?}");
-            let candidates = content.ice().unwrap().candidates.len();
-            assert_eq!(media.candidates().count(), candidates, "{own}");
+            // Conversations says some twice, with another id.
+            let said = content.ice().unwrap().candidates.iter();
+            let said: BTreeSet<_> = said
+                .map(|own| (&own.foundation, own.component, &own.ip, own.port))
+                .collect();
+            assert_eq!(media.candidates().count(), said.len(), "{own}");
         }
         let text = sdp.to_string();
         assert_eq!(

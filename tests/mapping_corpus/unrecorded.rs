@@ -216,6 +216,28 @@ fn ice_options_are_one_line() {
 }
 
 #[test]
+fn a_line_that_is_there_twice_is_said_once() {
+    // Conversations throws on a nameless parameter beside another.
+    let line = "a=fmtp:101 0-15\r\n";
+    let section = "m=audio 9 UDP/TLS/RTP/SAVPF 101\r\na=rtpmap:101 telephone-event/8000\r\n";
+    let xml = to_jingle(&format!("{section}{line}{line}"), Kind::Offer);
+    assert_eq!(xml.matches("<parameter ").count(), 1, "{xml}");
+    let back = to_sdp(&xml, Role::Initiator, Kind::Offer);
+    assert_eq!(back.matches(line).count(), 1, "{back}");
+    // So are candidates.
+    let candidate = "<candidate foundation='1' component='1' protocol='udp' priority='5' ip='192.0.2.7' \
+        port='5000' type='host' generation='0' id='";
+    let xml = format!(
+        "<jingle xmlns='urn:xmpp:jingle:1' action='transport-info' sid='a'>\
+         <content creator='initiator' name='0'><transport xmlns='urn:xmpp:jingle:transports:ice-udp:1' \
+         ufrag='abcd' pwd='0123456789012345678901'>{candidate}a'/>{candidate}b' network='1'/>\
+         </transport></content></jingle>"
+    );
+    let sdp = to_sdp(&xml, Role::Initiator, Kind::Offer);
+    assert_eq!(sdp.matches("a=candidate:").count(), 1, "{sdp}");
+}
+
+#[test]
 fn formats_without_rtpmap_keep_their_place() {
     let section = "m=audio 9 UDP/TLS/RTP/SAVPF 120 0 19\r\na=rtpmap:0 PCMU/8000\r\n";
     let back = there_and_back(&format!("{section}{CREDENTIALS}"));
