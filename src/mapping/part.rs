@@ -142,6 +142,8 @@ impl Part<'_> {
             payloads.iter().any(|payload| own.parse() == Ok(payload.id))
         };
         if media.is_rtp() {
+            source::keep_lawful(&mut media, section, report);
+            payload::drop_rtcp(&mut media, section, report);
             media.formats.retain(described);
             payload::drop_orphans(&mut media, section, report);
         }

@@ -76,6 +76,96 @@ fn a_priority_is_one_of_ice() {
     assert_eq!(trickled(&any), lines);
 }
 
+#[test]
+fn payload_types_of_rtcp_are_left_out() {
+    let payload = "<payload-type id='72' name='opus' clockrate='48000' channels='2'>\
+        <parameter name='usedtx' value='1'/></payload-type>";
+    for mux in ["<rtcp-mux/>", ""] {
+        let xml = offer_with(&audio_description(&format!("{payload}{mux}")), "");
+        let offer = offer_of(&xml);
+        assert!(offer.contains("SAVPF 0\r\n"), "{offer}");
+        assert!(!offer.contains(":72 "), "{offer}");
+    }
+}
+
+#[test]
+fn groups_of_sources_are_those_that_libwebrtc_takes() {
+    let described = "<source ssrc='1'><parameter name='cname' value='x'/></source>\
+        <source ssrc='2'><parameter name='cname' value='x'/></source>\
+        <source ssrc='3'><parameter name='cname' value='x'/></source>";
+    for (sources, groups, kept) in [
+        // lib-jitsi-meet answers so.
+        ("<source ssrc='1'/><source ssrc='2'/>", "FID 1 2", ""),
+        (described, "FID 1 2", "FID 1 2"),
+        (described, "FID 1 2 3", ""),
+        (described, "FID 1", ""),
+        (described, "FEC-FR 1 1", ""),
+        (described, "FID 1 2;FID 1 3", "FID 1 2"),
+        (described, "SIM 1 2 3", "SIM 1 2 3"),
+        (described, "SIM 1 4", "SIM 1 4"),
+        // stanza.js and lib-jitsi-meet: the cname is that of the group.
+        (
+            "<source ssrc='1'><parameter name='cname' value='x'/></source>",
+            "FID 1 2",
+            "FID 1 2",
+        ),
+        (
+            "<source ssrc='1'><parameter name='cname' value='x'/></source><source ssrc='2'/>",
+            "FID 1 2",
+            "FID 1 2",
+        ),
+        // Said of it is nothing that libwebrtc could read.
+        (
+            "<source ssrc='1'><parameter name='cname'/></source>",
+            "SIM 1",
+            "",
+        ),
+        (
+            "<source ssrc='1'><parameter name='msid' value='a b'/></source><source ssrc='2'/>",
+            "FID 1 2",
+            "",
+        ),
+    ] {
+        let offer = offer_of(&with_sources(sources, groups));
+        let said: Vec<_> = offer
+            .lines()
+            .filter_map(|own| own.strip_prefix("a=ssrc-group:"))
+            .collect();
+        assert_eq!(said.join(";"), kept, "{sources} {groups}");
+        for line in offer.lines().filter(|own| own.starts_with("a=ssrc:")) {
+            assert!(line.split_once(' ').unwrap().1.contains(':'), "{line}");
+        }
+        // What is mapped by itself names them all the same.
+        let mapped = mapping::to_sdp(
+            &read(&with_sources(sources, groups)),
+            Role::Initiator,
+            Kind::Offer,
+            &Dialect::STRICT,
+        );
+        let back = mapped.unwrap().0.to_string();
+        assert_eq!(
+            back.matches("a=ssrc-group:").count(),
+            groups.split(';').count()
+        );
+    }
+}
+
+/// A session-initiate with those sources and groups.
+fn with_sources(sources: &str, groups: &str) -> String {
+    let ns = "xmlns='urn:xmpp:jingle:apps:rtp:ssma:0'";
+    let mut text = sources.replace("<source ", &format!("<source {ns} "));
+    for group in groups.split(';') {
+        let mut words = group.split(' ');
+        let semantics = words.next().unwrap();
+        let members: Vec<_> = words.map(|own| format!("<source ssrc='{own}'/>")).collect();
+        text += &format!(
+            "<ssrc-group {ns} semantics='{semantics}'>{}</ssrc-group>",
+            members.concat()
+        );
+    }
+    offer_with(&audio_description(&text), "")
+}
+
 /// A session-initiate with those candidates; of each, what it does not say in common with all.
 fn audio(candidates: &[&str]) -> String {
     let candidates: Vec<_> = candidates
