@@ -28,6 +28,8 @@ pub struct SectionExtra {
 pub struct SessionExtra {
     /// In order.
     pub attributes: Vec<Attribute>,
+    /// In order.
+    pub bandwidths: Vec<Bandwidth>,
     /// Sections without a content.
     pub sections: Vec<Section>,
 }
@@ -73,12 +75,7 @@ impl SectionExtra {
             protocol: element.attr("proto").map(str::to_owned),
             formats: element.attr("formats").map(str::to_owned),
             attributes: attributes(element),
-            bandwidths: element
-                .children()
-                .filter(|child| child.is("bandwidth", NS))
-                .filter_map(Bandwidth::from_xml)
-                .take(CAP)
-                .collect(),
+            bandwidths: bandwidths(element),
         }
     }
 
@@ -100,13 +97,14 @@ impl SectionExtra {
 impl SessionExtra {
     /// Whether nothing is said.
     pub fn is_empty(&self) -> bool {
-        self.attributes.is_empty() && self.sections.is_empty()
+        self.attributes.is_empty() && self.bandwidths.is_empty() && self.sections.is_empty()
     }
 
-    /// Reads `<sdp/>`. More than [`CAP`] attributes or sections are not read.
+    /// Reads `<sdp/>`. More than [`CAP`] attributes, bandwidths or sections are not read.
     pub fn from_xml(element: Element<'_>) -> Self {
         Self {
             attributes: attributes(element),
+            bandwidths: bandwidths(element),
             sections: element
                 .children()
                 .filter(|child| child.is("section", NS))
@@ -121,6 +119,9 @@ impl SessionExtra {
         out.open("sdp", NS);
         for attribute in &self.attributes {
             attribute.write(out);
+        }
+        for bandwidth in &self.bandwidths {
+            bandwidth.write(NS, out);
         }
         for section in &self.sections {
             section.write(out);
@@ -166,6 +167,15 @@ fn attributes(element: Element<'_>) -> Vec<Attribute> {
                 value: child.attr("value").map(str::to_owned),
             })
         })
+        .take(CAP)
+        .collect()
+}
+
+fn bandwidths(element: Element<'_>) -> Vec<Bandwidth> {
+    element
+        .children()
+        .filter(|child| child.is("bandwidth", NS))
+        .filter_map(Bandwidth::from_xml)
         .take(CAP)
         .collect()
 }

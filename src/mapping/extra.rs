@@ -97,9 +97,10 @@ fn may_travel(attribute: &Attribute, place: Place) -> bool {
             !attribute.is_malformed() && !MEANINGLESS.contains(&name.as_str())
         }
         Attribute::Fmtp(own) if place == Place::Rtp => own.has_ptime(),
+        // Chrome says it also where there are only data channels.
+        Attribute::ExtMapAllowMixed => place != Place::Rtp,
         Attribute::Content(_)
         | Attribute::ExtMap(_)
-        | Attribute::ExtMapAllowMixed
         | Attribute::Feedback(_)
         | Attribute::Fmtp(_)
         | Attribute::MaxPtime(_)

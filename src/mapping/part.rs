@@ -130,13 +130,7 @@ impl Part<'_> {
             }
             lawful
         });
-        media.bandwidths.retain(|own| {
-            let lawful = own.is_lawful();
-            if !lawful {
-                report.note(Some(section), "bandwidth", Why::Malformed);
-            }
-            lawful
-        });
+        keep_lawful(&mut media.bandwidths, Some(section), report);
         let described = |own: &Token| {
             let payloads = self.content.rtp().map_or(&[][..], |rtp| &rtp.payloads);
             payloads.iter().any(|payload| own.parse() == Ok(payload.id))
@@ -182,7 +176,7 @@ impl Part<'_> {
                 self.add(taken, &mut own, report);
             } else {
                 own.extend(taken);
-                let section = &self.content.name;
+                let section = Some(self.content.name.as_str());
                 media.bandwidths = bandwidths(&extra.bandwidths, section, report);
             }
         }
@@ -271,7 +265,7 @@ impl Part<'_> {
         }
         source::to_sdp(description, section, report, out);
         let mut media = Media::new(kind, PORT, protocol, formats);
-        media.bandwidths = bandwidths(&description.bandwidths, section, report);
+        media.bandwidths = bandwidths(&description.bandwidths, Some(section), report);
         if self.ready.fingerprints.is_empty() {
             out.extend(cryptos(description, section, report));
         } else if description.encryption.is_some() {
@@ -400,15 +394,30 @@ impl Part<'_> {
     }
 }
 
-fn bandwidths(said: &[rtp::Bandwidth], section: &str, report: &mut Report) -> Vec<Bandwidth> {
+pub(super) fn bandwidths(
+    said: &[rtp::Bandwidth],
+    section: Option<&str>,
+    report: &mut Report,
+) -> Vec<Bandwidth> {
     let mut bandwidths = Vec::with_capacity(said.len());
     for own in said {
         match (Token::new(&own.kind), Word::new(own.value.trim())) {
             (Ok(kind), Ok(value)) => bandwidths.push(Bandwidth { kind, value }),
-            _ => report.note(Some(section), "bandwidth", Why::Malformed),
+            _ => report.note(section, "bandwidth", Why::Malformed),
         }
     }
     bandwidths
+}
+
+/// Leaves out those that a browser refuses a whole description over.
+pub(super) fn keep_lawful(own: &mut Vec<Bandwidth>, section: Option<&str>, report: &mut Report) {
+    own.retain(|own| {
+        let lawful = own.is_lawful();
+        if !lawful {
+            report.note(section, "bandwidth", Why::Malformed);
+        }
+        lawful
+    });
 }
 
 fn options(attributes: &mut [Attribute]) -> Option<&mut Vec<Word>> {

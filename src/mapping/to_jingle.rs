@@ -161,11 +161,18 @@ fn all_sections(
     }
     let groups = groups(description, names, &contents, dialect, report);
     for attribute in &description.attributes {
-        if attribute_is_ours(attribute) {
+        if is_placed(attribute, description) {
             continue;
         }
         let into = &mut session.attributes;
         carried::push(attribute, Place::Session, dialect, into, None, report);
+    }
+    if dialect.extension {
+        session.bandwidths = bandwidths(&description.bandwidths);
+    } else {
+        for _ in &description.bandwidths {
+            report.note(None, "bandwidth", Why::NoPlace);
+        }
     }
     let extra = Some(session).filter(|extra| dialect.extension && !extra.is_empty());
     Ok(Mapped {
@@ -392,7 +399,7 @@ impl<'a> Lines<'a> {
                 extra.formats = Some(formats(media));
             }
             if dialect.extension {
-                extra.bandwidths = bandwidths(media);
+                extra.bandwidths = bandwidths(&media.bandwidths);
             } else {
                 for _ in &media.bandwidths {
                     report.note(Some(section), "bandwidth", Why::NoPlace);
@@ -424,7 +431,7 @@ impl<'a> Lines<'a> {
             feedback,
             rtcp_mux: self.rtcp_mux,
             rtcp_reduced_size: self.rtcp_rsize,
-            bandwidths: bandwidths(media),
+            bandwidths: bandwidths(&media.bandwidths),
             header_extensions: self
                 .extensions
                 .iter()
@@ -445,8 +452,8 @@ impl<'a> Lines<'a> {
     }
 }
 
-fn bandwidths(media: &Media) -> Vec<Bandwidth> {
-    let own = media.bandwidths.iter().map(|own| Bandwidth {
+fn bandwidths(said: &[sdp::Bandwidth]) -> Vec<Bandwidth> {
+    let own = said.iter().map(|own| Bandwidth {
         kind: own.kind.as_str().to_owned(),
         value: own.value.to_string(),
     });
@@ -571,9 +578,11 @@ fn is_inherited(attribute: &Attribute, rtp: bool) -> bool {
     }
 }
 
-/// Whether the session level's line has been dealt with.
-fn attribute_is_ours(attribute: &Attribute) -> bool {
-    matches!(attribute, Attribute::Group(_)) || is_inherited(attribute, true)
+/// Whether the session level's line has its place elsewhere: in groups, or in a section.
+fn is_placed(attribute: &Attribute, description: &sdp::Session) -> bool {
+    let mut sections = description.media.iter();
+    matches!(attribute, Attribute::Group(_))
+        || sections.any(|own| is_inherited(attribute, own.is_rtp()))
 }
 
 /// What a fingerprint implies (RFC 8827 §6.5).

@@ -5,7 +5,7 @@ use crate::jingle::{Action, Content, Jingle, Role, Sid, Transport, extra};
 use crate::sdp::{self, Attribute, ByteString, Line, Media, Origin, Token, Word};
 
 use super::extra::Place;
-use super::part::{Part, is_data, line, parts};
+use super::part::{Part, bandwidths, is_data, line, parts};
 use super::{Dialect, Fnv, Kind, Refusal, Report, Why, extra as carried};
 
 /// Maps the contents of a stanza by themselves: sections in the order of the contents, with the
@@ -48,9 +48,7 @@ pub fn to_sdp(
     insert_rejected(sections, kind, &mut media, &mut report);
     let mut session = empty(&jingle.sid, 1);
     session.attributes = groups(&jingle.groups, &parts, &mut report);
-    session
-        .attributes
-        .extend(session_level(jingle.extra.as_ref(), &mut report));
+    session_level(jingle.extra.as_ref(), &mut session, &mut report);
     session.media = media;
     Ok((session, report))
 }
@@ -187,22 +185,21 @@ pub(super) fn groups(groups: &[Group], parts: &[Part<'_>], report: &mut Report) 
     lines
 }
 
-/// The session level's attributes out of our own element.
+/// The session level's lines out of our own element.
 pub(super) fn session_level(
     extra: Option<&extra::SessionExtra>,
+    session: &mut sdp::Session,
     report: &mut Report,
-) -> Vec<Attribute> {
-    let mut taken = carried::take(
-        extra.map_or(&[], |own| &own.attributes),
-        Place::Session,
-        None,
-        report,
-    );
-    taken.push(Attribute::Other {
+) {
+    if let Some(extra) = extra {
+        session.bandwidths = bandwidths(&extra.bandwidths, None, report);
+        let taken = carried::take(&extra.attributes, Place::Session, None, report);
+        session.attributes.extend(taken);
+    }
+    session.attributes.push(Attribute::Other {
         name: Token::literal("msid-semantic"),
         value: Some(ByteString::literal(" WMS *")),
     });
-    taken
 }
 
 /// Puts the sections that have no content back to their places.

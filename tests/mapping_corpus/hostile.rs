@@ -448,6 +448,7 @@ fn session_extra() -> impl Strategy<Value = extra::SessionExtra> {
         extra::SessionExtra {
             attributes,
             sections,
+            ..Default::default()
         }
     })
 }

@@ -238,6 +238,28 @@ fn a_line_that_is_there_twice_is_said_once() {
 }
 
 #[test]
+fn what_the_session_level_says_comes_back() {
+    // Cisco's; and Chrome's, of data channels alone.
+    let text = "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nb=AS:4000\r\nt=0 0\r\na=extmap-allow-mixed\r\n\
+        m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=sctp-port:5000\r\n";
+    let session = sdp::Session::parse(text, &sdp::Limits::default()).unwrap();
+    let map = |dialect| {
+        let sid = Sid::new("a").unwrap();
+        mapping::to_jingle(&session, sid, Role::Initiator, Kind::Offer, dialect).unwrap()
+    };
+    let (jingle, report) = map(&Dialect::STRICT);
+    assert!(report.is_empty(), "{report:?}");
+    let back = to_sdp(&jingle.to_xml(), Role::Initiator, Kind::Offer);
+    let (level, _) = back.split_once("m=").unwrap();
+    assert!(level.contains("b=AS:4000\r\n"), "{back}");
+    assert!(level.contains("a=extmap-allow-mixed\r\n"), "{back}");
+    // Who has no place for it is told.
+    let (_, report) = map(&Dialect::STANZA);
+    let left_out: Vec<_> = report.dropped.iter().map(|own| own.what.as_str()).collect();
+    assert_eq!(left_out, ["extmap-allow-mixed", "bandwidth"]);
+}
+
+#[test]
 fn formats_without_rtpmap_keep_their_place() {
     let section = "m=audio 9 UDP/TLS/RTP/SAVPF 120 0 19\r\na=rtpmap:0 PCMU/8000\r\n";
     let back = there_and_back(&format!("{section}{CREDENTIALS}"));

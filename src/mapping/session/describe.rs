@@ -4,7 +4,7 @@ use crate::jingle::{self, Action, Content, Jingle, Senders};
 use crate::sdp::{self, Attribute, Media, Token};
 
 use super::{BUNDLE, BundlePolicy, Session};
-use crate::mapping::part::{Part, lawful_parts};
+use crate::mapping::part::{Part, keep_lawful, lawful_parts};
 use crate::mapping::to_jingle::Name;
 use crate::mapping::to_sdp::{empty, groups, session_level};
 use crate::mapping::{Kind, Refusal, Report, answer};
@@ -72,9 +72,8 @@ impl Session {
                 .push(part.for_browser(owner, Kind::Offer, self.dialect, report)?);
         }
         session.attributes = groups(&remote.groups, &parts, report);
-        session
-            .attributes
-            .extend(session_level(remote.extra.as_ref(), report));
+        session_level(remote.extra.as_ref(), &mut session, report);
+        keep_lawful(&mut session.bandwidths, None, report);
         Ok(session)
     }
 
@@ -120,9 +119,8 @@ impl Session {
         if session.media.iter().all(Media::is_rejected) {
             return Err(last);
         }
-        session
-            .attributes
-            .extend(session_level(remote.extra.as_ref(), report));
+        session_level(remote.extra.as_ref(), &mut session, report);
+        keep_lawful(&mut session.bandwidths, None, report);
         Ok(session)
     }
 
