@@ -6,7 +6,7 @@ use crate::xml::{Element, Writer};
 
 use super::dtls::Fingerprint;
 use super::sctp::SctpMap;
-use super::{Error, Limits, dtls, sctp};
+use super::{Error, Limits, dtls, keep, sctp};
 
 /// An ICE transport.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Transport {
     pub gathering_complete: bool,
     /// XEP-0343.
     pub sctp: Option<SctpMap>,
+    /// Names of elements in it that could not be read, each once.
+    pub skipped: Vec<&'static str>,
 }
 
 /// The XEP of a transport.
@@ -104,11 +106,15 @@ impl Transport {
                     if transport.candidates.len() >= limits.candidates {
                         return Err(Error::TooManyCandidates(limits.candidates));
                     }
-                    transport.candidates.extend(Candidate::from_xml(child));
+                    let read = Candidate::from_xml(child);
+                    let into = &mut transport.candidates;
+                    keep(read, into, "candidate", &mut transport.skipped);
                 }
                 ("gathering-complete", NS | NS_ICE) => transport.gathering_complete = true,
                 ("fingerprint", dtls::NS) => {
-                    transport.fingerprints.extend(Fingerprint::from_xml(child));
+                    let read = Fingerprint::from_xml(child);
+                    let into = &mut transport.fingerprints;
+                    keep(read, into, "fingerprint", &mut transport.skipped);
                 }
                 ("fingerprint", dtls::NS_OMEMO) => transport.omemo = true,
                 ("sctpmap", sctp::NS) => transport.sctp = Some(SctpMap::from_xml(child)),

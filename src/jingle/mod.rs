@@ -26,3 +26,17 @@ pub use error::{Condition, Error};
 pub use info::Info;
 pub use reason::{Reason, ReasonElement};
 pub use session::{Action, Content, Description, Jingle, Limits, Role, Senders, Sid, Transport};
+
+/// Keeps what could be read, or the name of what could not.
+fn keep<T>(
+    read: Option<T>,
+    into: &mut Vec<T>,
+    name: &'static str,
+    skipped: &mut Vec<&'static str>,
+) {
+    match read {
+        Some(own) => into.push(own),
+        None if skipped.contains(&name) => {}
+        None => skipped.push(name),
+    }
+}

@@ -7,7 +7,7 @@ use crate::xml::{Element, Writer};
 use super::hdrext::HeaderExtension;
 use super::rtcp_fb::Feedback;
 use super::ssma::{Source, SourceGroup};
-use super::{Error, Limits, category, hdrext, rtcp_fb, ssma};
+use super::{Error, Limits, category, hdrext, keep, rtcp_fb, ssma};
 
 /// An RTP session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Description {
     pub ptime: Option<String>,
     /// Movim writes these here.
     pub max_ptime: Option<String>,
+    /// Names of elements in it that could not be read, each once.
+    pub skipped: Vec<&'static str>,
 }
 
 /// `<payload-type/>`.
@@ -131,36 +133,50 @@ impl Description {
             max_ptime: element.attr("maxptime").map(str::to_owned),
             ..Self::default()
         };
+        let skipped = &mut description.skipped;
         for child in element.children() {
             match (child.name(), child.ns()) {
                 ("payload-type", NS) => {
                     if description.payloads.len() >= limits.payloads {
                         return Err(Error::TooManyPayloads(limits.payloads));
                     }
-                    description.payloads.extend(Payload::from_xml(child));
+                    let into = &mut description.payloads;
+                    keep(Payload::from_xml(child), into, "payload-type", skipped);
                 }
                 ("rtcp-mux", NS) => description.rtcp_mux = true,
                 ("rtcp-reduced-size", NS) => description.rtcp_reduced_size = true,
                 ("encryption", NS) => description.encryption = Some(Encryption::from_xml(child)),
-                ("bandwidth", NS) => description.bandwidths.extend(Bandwidth::from_xml(child)),
+                ("bandwidth", NS) => {
+                    let into = &mut description.bandwidths;
+                    keep(Bandwidth::from_xml(child), into, "bandwidth", skipped);
+                }
                 ("rtp-hdrext", hdrext::NS) => {
-                    description
-                        .header_extensions
-                        .extend(HeaderExtension::from_xml(child));
+                    let into = &mut description.header_extensions;
+                    keep(
+                        HeaderExtension::from_xml(child),
+                        into,
+                        "rtp-hdrext",
+                        skipped,
+                    );
                 }
                 // Monal writes it in XEP-0167's namespace.
                 ("extmap-allow-mixed", hdrext::NS | NS) => description.extmap_allow_mixed = true,
-                ("source", ssma::NS) => description.sources.extend(Source::from_xml(child)),
+                ("source", ssma::NS) => {
+                    let into = &mut description.sources;
+                    keep(Source::from_xml(child), into, "source", skipped);
+                }
                 ("ssrc-group", ssma::NS) => {
-                    description
-                        .source_groups
-                        .extend(SourceGroup::from_xml(child));
+                    let into = &mut description.source_groups;
+                    keep(SourceGroup::from_xml(child), into, "ssrc-group", skipped);
                 }
                 ("stream", NS_MSID) => description.streams.extend(Stream::from_xml(child)),
                 ("category", category::NS) => {
                     description.categories.extend(category::from_xml(child));
                 }
-                (_, rtcp_fb::NS) => description.feedback.extend(Feedback::from_xml(child)),
+                (_, rtcp_fb::NS) => {
+                    let into = &mut description.feedback;
+                    keep(Feedback::from_xml(child), into, "rtcp-fb", skipped);
+                }
                 _ => {}
             }
         }

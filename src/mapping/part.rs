@@ -162,6 +162,11 @@ impl Part<'_> {
         report: &mut Report,
     ) -> Result<Media, Refusal> {
         let extra = self.content.extra.as_ref();
+        let rtp = self.content.rtp().map_or(&[][..], |own| &own.skipped);
+        let ice = self.content.ice().map_or(&[][..], |own| &own.skipped);
+        for name in rtp.iter().chain(ice) {
+            report.note(Some(&self.content.name), *name, Why::Malformed);
+        }
         let mut own = Vec::new();
         let mut media = match self.content.rtp() {
             Some(description) if !is_data(self.content) => {

@@ -260,6 +260,22 @@ fn what_the_session_level_says_comes_back() {
 }
 
 #[test]
+fn elements_that_cannot_be_read_are_told_of() {
+    let xml = "<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate' sid='a'>\
+        <content creator='initiator' name='0'>\
+        <description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'>\
+        <payload-type id='0'/><payload-type id='300'/><payload-type name='opus'/>\
+        <rtp-hdrext xmlns='urn:xmpp:jingle:apps:rtp:rtp-hdrext:0' uri='urn:x'/>\
+        <source xmlns='urn:xmpp:jingle:apps:rtp:ssma:0' ssrc='-1'/></description>\
+        <transport xmlns='urn:xmpp:jingle:transports:ice-udp:1'><candidate ip='192.0.2.7'/></transport>\
+        </content></jingle>";
+    let (_, report) =
+        mapping::to_sdp(&read(xml), Role::Initiator, Kind::Offer, &Dialect::STRICT).unwrap();
+    let told: Vec<_> = report.dropped.iter().map(|own| own.what.as_str()).collect();
+    assert_eq!(told, ["payload-type", "rtp-hdrext", "source", "candidate"]);
+}
+
+#[test]
 fn formats_without_rtpmap_keep_their_place() {
     let section = "m=audio 9 UDP/TLS/RTP/SAVPF 120 0 19\r\na=rtpmap:0 PCMU/8000\r\n";
     let back = there_and_back(&format!("{section}{CREDENTIALS}"));
