@@ -131,6 +131,7 @@ impl Part<'_> {
             lawful
         });
         keep_lawful(&mut media.bandwidths, Some(section), report);
+        keep_ascii(&mut media.attributes, Some(section), report);
         let described = |own: &Token| {
             let payloads = self.content.rtp().map_or(&[][..], |rtp| &rtp.payloads);
             payloads.iter().any(|payload| own.parse() == Ok(payload.id))
@@ -422,6 +423,17 @@ pub(super) fn keep_lawful(own: &mut Vec<Bandwidth>, section: Option<&str>, repor
             report.note(section, "bandwidth", Why::Malformed);
         }
         lawful
+    });
+}
+
+/// Leaves out those that a browser refuses a whole description over.
+pub(super) fn keep_ascii(own: &mut Vec<Attribute>, section: Option<&str>, report: &mut Report) {
+    own.retain(|own| {
+        let ascii = own.is_ascii();
+        if !ascii {
+            report.note(section, own.name(), Why::NoPlace);
+        }
+        ascii
     });
 }
 

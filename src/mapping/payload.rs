@@ -101,7 +101,7 @@ pub(super) fn payload_to_sdp(
     let encoding = payload.name.as_deref().or_else(|| Some(known?.0))?;
     let encoding = Word::new(encoding)
         .ok()
-        .filter(|name| !name.contains('/'))?;
+        .filter(|name| name.is_ascii() && !name.contains('/'))?;
     let clock_rate = payload
         .clock_rate
         .or_else(|| Some(known?.1))

@@ -141,6 +141,17 @@ impl Attribute {
         matches!(self, Self::Other { name, value: Some(_) } if KNOWN.contains(&name.as_str()))
     }
 
+    /// Whether it is ASCII: Firefox refuses a whole description over any other character.
+    pub fn is_ascii(&self) -> bool {
+        struct Ascii;
+        impl fmt::Write for Ascii {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                text.is_ascii().then_some(()).ok_or(fmt::Error)
+            }
+        }
+        fmt::write(&mut Ascii, format_args!("{self}")).is_ok()
+    }
+
     /// What stands behind the colon, if anything does.
     pub fn value(&self) -> Option<String> {
         // Writing `a=name:value` and cutting keeps one writer for both forms.

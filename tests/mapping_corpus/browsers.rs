@@ -77,6 +77,24 @@ fn a_priority_is_one_of_ice() {
 }
 
 #[test]
+fn what_is_not_ascii_is_left_out() {
+    // Firefox.
+    let description = audio_description(
+        "<payload-type id='96' name='\u{f6}pus' clockrate='48000'/>\
+         <payload-type id='97' name='opus' clockrate='48000'><parameter name='x' value='\u{f6}'/></payload-type>\
+         <source xmlns='urn:xmpp:jingle:apps:rtp:ssma:0' ssrc='1'><parameter name='cname' value='J\u{f6}rg'/></source>",
+    );
+    let xml = offer_with(&description, "").replace(
+        "</jingle>",
+        "<sdp xmlns='urn:x-campana:sdp-extra:0'><attribute name='x-y' value='\u{f6}'/></sdp></jingle>",
+    );
+    let offer = offer_of(&xml);
+    assert!(offer.is_ascii(), "{offer}");
+    assert!(offer.contains("SAVPF 0 97\r\n"), "{offer}");
+    assert!(!offer.contains("a=ssrc:"), "{offer}");
+}
+
+#[test]
 fn payload_types_of_rtcp_are_left_out() {
     let payload = "<payload-type id='72' name='opus' clockrate='48000' channels='2'>\
         <parameter name='usedtx' value='1'/></payload-type>";

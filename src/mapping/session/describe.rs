@@ -4,7 +4,7 @@ use crate::jingle::{self, Action, Content, Jingle, Senders};
 use crate::sdp::{self, Attribute, Media, Token};
 
 use super::{BUNDLE, BundlePolicy, Session};
-use crate::mapping::part::{Part, keep_lawful, lawful_parts};
+use crate::mapping::part::{Part, keep_ascii, keep_lawful, lawful_parts};
 use crate::mapping::to_jingle::Name;
 use crate::mapping::to_sdp::{empty, groups, session_level};
 use crate::mapping::{Kind, Refusal, Report, answer};
@@ -74,6 +74,7 @@ impl Session {
         session.attributes = groups(&remote.groups, &parts, report);
         session_level(remote.extra.as_ref(), &mut session, report);
         keep_lawful(&mut session.bandwidths, None, report);
+        keep_ascii(&mut session.attributes, None, report);
         Ok(session)
     }
 
@@ -121,6 +122,7 @@ impl Session {
         }
         session_level(remote.extra.as_ref(), &mut session, report);
         keep_lawful(&mut session.bandwidths, None, report);
+        keep_ascii(&mut session.attributes, None, report);
         Ok(session)
     }
 
