@@ -149,7 +149,7 @@ fn all_sections(
             .flatten()
             .and_then(|tag| gathered.get(tag))
         {
-            lines.transport.complete(&tag.transport);
+            lines.transport.ready.complete(&tag.transport.ready);
         }
         contents.push((
             index,
@@ -296,7 +296,7 @@ impl<'a> Lines<'a> {
             Attribute::ExtMap(map) => self.extensions.push(map),
             Attribute::ExtMapAllowMixed => self.allow_mixed = true,
             Attribute::Feedback(feedback) => self.payloads.feedback.push(feedback),
-            Attribute::Fingerprint(own) => self.transport.fingerprints.push(own),
+            Attribute::Fingerprint(own) => self.transport.ready.fingerprints.push(own.clone()),
             Attribute::Fmtp(fmtp) => match fmtp.format.parse() {
                 Ok(id) if self.payloads.fmtps.contains(&(id, fmtp)) => {
                     report.note(Some(section), "fmtp", Why::Duplicate);
@@ -312,8 +312,8 @@ impl<'a> Lines<'a> {
                     self.carry(&Attribute::IceOptions(rest), dialect, section, report);
                 }
             }
-            Attribute::IcePwd(pwd) => self.transport.pwd = Some(pwd),
-            Attribute::IceUfrag(ufrag) => self.transport.ufrag = Some(ufrag),
+            Attribute::IcePwd(pwd) => self.transport.ready.pwd = Some(pwd.clone()),
+            Attribute::IceUfrag(own) => self.transport.ready.ufrag = Some(own.clone()),
             Attribute::MaxPtime(time) => self.payloads.max_ptime = Some(time),
             Attribute::Msid(msid) => self.sources.msids.push(msid),
             Attribute::Ptime(time) => self.payloads.ptime = Some(time),
@@ -322,7 +322,7 @@ impl<'a> Lines<'a> {
             Attribute::RtpMap(map) => self.payloads.maps.push(map),
             Attribute::SctpMap(map) => self.transport.sctp_map = Some(map),
             Attribute::SctpPort(port) => self.transport.sctp_port = Some(*port),
-            Attribute::Setup(setup) => self.transport.setup = Some(*setup),
+            Attribute::Setup(setup) => self.transport.ready.setup = Some(*setup),
             Attribute::Ssrc(ssrc) => self.sources.ssrcs.push(ssrc),
             Attribute::SsrcGroup(group) => self.sources.groups.push(group),
             // They have their place elsewhere.
@@ -406,7 +406,7 @@ impl<'a> Lines<'a> {
                 }
             }
             // Of those that have one (XEP-0320), the fingerprint says it.
-            if let (true, Some(setup)) = (ice.fingerprints.is_empty(), self.transport.setup) {
+            if let (true, Some(setup)) = (ice.fingerprints.is_empty(), self.transport.ready.setup) {
                 self.carry(&Attribute::Setup(setup), dialect, section, report);
             }
         }
@@ -441,7 +441,7 @@ impl<'a> Lines<'a> {
             categories: std::mem::take(&mut self.categories),
             ..Description::default()
         };
-        if self.transport.fingerprints.is_empty() {
+        if self.transport.ready.fingerprints.is_empty() {
             description.encryption = encryption(&self.cryptos);
         } else if !self.cryptos.is_empty() {
             report.note(Some(section), "crypto", Why::Unsafe);

@@ -11,30 +11,14 @@ use super::{Dialect, Kind, Refusal, Report, Why, candidate};
 /// What the lines of a section say about its transport.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lines<'a> {
-    pub(super) ufrag: Option<&'a IceUfrag>,
-    pub(super) pwd: Option<&'a IcePwd>,
+    pub(super) ready: Ready,
     pub(super) options: Vec<&'a Word>,
-    pub(super) fingerprints: Vec<&'a Fingerprint>,
-    pub(super) setup: Option<Setup>,
     pub(super) candidates: Vec<&'a Candidate>,
     pub(super) sctp_port: Option<u16>,
     pub(super) sctp_map: Option<&'a SctpMap>,
 }
 
-impl<'a> Lines<'a> {
-    /// Takes over from the tag of the BUNDLE group what this section leaves to it
-    /// (RFC 9143 §7.1.3).
-    pub(super) fn complete(&mut self, tag: &Self) {
-        if self.ufrag.is_none() || self.pwd.is_none() {
-            self.ufrag = tag.ufrag;
-            self.pwd = tag.pwd;
-        }
-        if self.fingerprints.is_empty() {
-            self.fingerprints = tag.fingerprints.clone();
-            self.setup = self.setup.or(tag.setup);
-        }
-    }
-
+impl Lines<'_> {
     /// What is missing here, another stanza may bring.
     ///
     /// # Errors
@@ -47,7 +31,7 @@ impl<'a> Lines<'a> {
         report: &mut Report,
     ) -> Result<Transport, Refusal> {
         // XEP-0176 §5.3: both, and with any candidate.
-        let credentials = self.ufrag.zip(self.pwd);
+        let credentials = self.ready.ufrag.as_ref().zip(self.ready.pwd.as_ref());
         let setup = self.setup(kind, dialect)?;
         let mut transport = Transport {
             ufrag: credentials.map(|(ufrag, _)| ufrag.as_str().to_owned()),
@@ -64,7 +48,7 @@ impl<'a> Lines<'a> {
                 report.note(Some(section), "candidate", Why::Meaningless);
                 continue;
             }
-            match candidate::to_jingle(own, self.ufrag.map(|own| own.as_str()), dialect) {
+            match candidate::to_jingle(own, self.ready.ufrag.as_deref(), dialect) {
                 // One that is there already adds nothing.
                 Ok(own) if transport.candidates.iter().any(|other| other.id == own.id) => {}
                 Ok(own) => transport.candidates.push(own),
@@ -80,7 +64,7 @@ impl<'a> Lines<'a> {
     /// # Errors
     /// When it does not suit.
     fn setup(&self, kind: Kind, dialect: &Dialect) -> Result<Setup, Refusal> {
-        match (kind, self.setup) {
+        match (kind, self.ready.setup) {
             (Kind::Offer, None) => Ok(Setup::Actpass),
             // RFC 8842 §5.3 forbids actpass in an answer, and Conversations ends the call over it.
             (Kind::Answer, None | Some(Setup::Actpass)) => Ok(Setup::Active),
@@ -95,6 +79,7 @@ impl<'a> Lines<'a> {
     /// Every fingerprint with the same setup; SHA-256 first, since clients read only the first.
     fn fingerprints(&self, setup: Setup) -> Vec<dtls::Fingerprint> {
         let mut fingerprints: Vec<_> = self
+            .ready
             .fingerprints
             .iter()
             .map(|own| dtls::Fingerprint {
@@ -133,7 +118,7 @@ pub(super) fn sctp_of(media: &Media) -> sctp::SctpMap {
     lines.sctp(&media.formats)
 }
 
-/// What the section has when its transport is read for a browser.
+/// What ICE and DTLS begin with.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ready {
     pub(super) ufrag: Option<IceUfrag>,
@@ -240,7 +225,8 @@ impl Ready {
             && !self.fingerprints.iter().all(Fingerprint::is_broken)
     }
 
-    /// Takes over from the tag of the BUNDLE group what this section leaves to it.
+    /// Takes over from the tag of the BUNDLE group what this section leaves to it
+    /// (RFC 9143 §7.1.3).
     pub(super) fn complete(&mut self, tag: &Self) {
         if self.ufrag.is_none() || self.pwd.is_none() {
             self.ufrag = tag.ufrag.clone();
