@@ -1,5 +1,6 @@
 //! `<description/>` of RTP sessions: XEP-0167 §4.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::xml::{Element, Writer};
@@ -288,6 +289,14 @@ impl Parameter {
         Self {
             name: name.into(),
             value: Some(value.into()),
+        }
+    }
+
+    /// As SDP joins them: `name=value`, or the name alone.
+    pub fn joined(&self) -> Cow<'_, str> {
+        match self.value.as_deref() {
+            Some(value) if !value.is_empty() => format!("{}={value}", self.name).into(),
+            _ => self.name.as_str().into(),
         }
     }
 

@@ -55,14 +55,7 @@ pub(super) fn to_sdp(
 }
 
 fn map(extension: &HeaderExtension, owner: Role) -> Option<ExtMap> {
-    let words: Vec<_> = extension
-        .parameters
-        .iter()
-        .map(|parameter| match parameter.value.as_deref() {
-            Some(value) if !value.is_empty() => format!("{}={value}", parameter.name),
-            _ => parameter.name.clone(),
-        })
-        .collect();
+    let words: Vec<_> = extension.parameters.iter().map(Parameter::joined).collect();
     Some(ExtMap {
         id: extension.id,
         direction: extension

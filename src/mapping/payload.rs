@@ -218,12 +218,7 @@ pub(super) fn feedback_to_sdp(
             subtype: subtype.as_deref().map(Word::new).transpose().ok()?,
             parameters: parameters
                 .iter()
-                .map(|parameter| match parameter.value.as_deref() {
-                    Some(value) if !value.is_empty() => {
-                        Word::new(&format!("{}={value}", parameter.name))
-                    }
-                    _ => Word::new(&parameter.name),
-                })
+                .map(|parameter| Word::new(&parameter.joined()))
                 .collect::<Result<_, _>>()
                 .ok()?,
         }),
