@@ -31,6 +31,23 @@ pub(super) struct RemoteChange {
     pub(super) said: Vec<Trickle>,
 }
 
+impl RemoteChange {
+    /// Nothing is different yet.
+    pub(super) fn new(sections: &[Section], peer: sdp::Session, request: Jingle) -> Self {
+        Self {
+            sections: sections.to_vec(),
+            peer,
+            adds: Vec::new(),
+            request,
+            restart: false,
+            put_off: false,
+            offer: None,
+            trickle: Vec::new(),
+            said: Vec::new(),
+        }
+    }
+}
+
 impl Session {
     /// The peer asks for something: transport-info, description-info, and all actions that begin
     /// with `content-`; session-accept too, with which Movim answers content-add.
@@ -218,17 +235,8 @@ impl Session {
         if change.browser.iter().any(offers) {
             return;
         }
-        let own = RemoteChange {
-            sections: self.sections.clone(),
-            peer,
-            adds: Vec::new(),
-            request: Jingle::new(Action::ContentModify, self.sid.clone()),
-            restart: false,
-            put_off: false,
-            offer: None,
-            trickle: Vec::new(),
-            said: Vec::new(),
-        };
+        let request = Jingle::new(Action::ContentModify, self.sid.clone());
+        let own = RemoteChange::new(&self.sections, peer, request);
         self.pending = Some(Pending::Remote(Box::new(own)));
         // It was said before.
         if self.give_offer(change).is_err() {
@@ -359,17 +367,7 @@ impl Session {
             return Err(Refusal::OutOfOrder);
         };
         let mut change = Change::default();
-        let mut own = RemoteChange {
-            sections: self.sections.clone(),
-            peer,
-            adds: Vec::new(),
-            request: request.clone(),
-            restart: false,
-            put_off: false,
-            offer: None,
-            trickle: Vec::new(),
-            said: Vec::new(),
-        };
+        let mut own = RemoteChange::new(&self.sections, peer, request.clone());
         let worth_an_offer = match request.action {
             Action::ContentAdd => self.peer_adds(request, &mut own, &mut change)?,
             Action::ContentRemove => self.peer_removes(request, &mut own.sections)?,

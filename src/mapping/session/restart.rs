@@ -186,16 +186,10 @@ impl Session {
                 }
             }
         }
+        let request = Jingle::new(Action::TransportInfo, self.sid.clone());
         let own = RemoteChange {
-            sections: self.sections.clone(),
-            peer,
-            adds: Vec::new(),
-            request: Jingle::new(Action::TransportInfo, self.sid.clone()),
             restart: true,
-            put_off: false,
-            offer: None,
-            trickle: Vec::new(),
-            said: Vec::new(),
+            ..RemoteChange::new(&self.sections, peer, request)
         };
         self.pending = Some(Pending::Remote(Box::new(own)));
         let mut change = Change::default();
