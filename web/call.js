@@ -54,6 +54,8 @@ export class Call extends EventTarget {
   /** Remote events are handled one after the other. @type {Promise<unknown>} */
   #turn = Promise.resolve();
   #accepting = false;
+  /** When the ICE servers are asked for anew, as of Date.now(). */
+  #renewAt = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #patience;
   /** @type {import('./network.js').Sample | null} */
@@ -183,6 +185,7 @@ export class Call extends EventTarget {
 
   /** Turns the camera on or off. @param {boolean} on */
   async setCamera(on) {
+    if (on) await this.#negotiation?.lead();
     await this.#local.setCamera(on);
     this.#tell('media');
     await this.#inform('video', !on && !this.sharing);
@@ -190,6 +193,7 @@ export class Call extends EventTarget {
 
   /** Shows a screen instead of the camera, or no more; the browser asks which. @param {boolean} on */
   async share(on) {
+    if (on) await this.#negotiation?.lead();
     await this.#local.share(on);
     this.#tell('media');
     await this.#inform('video', !this.camera && !this.sharing);
@@ -217,8 +221,6 @@ export class Call extends EventTarget {
 
   /** Looks for another path; done by itself where the old one breaks. */
   async restartIce() {
-    // First: with other servers Chromium makes a restart of whatever is offered next.
-    await this.#negotiation?.lead();
     await this.#renewServers();
     await this.#negotiation?.restart();
   }
@@ -361,18 +363,27 @@ export class Call extends EventTarget {
     });
     this.#path = new Path(pc, this.direction === 'out', {
       prepare: () => this.#renewServers().catch((error) => this.#problem(error)),
+      restart: () => this.#negotiation?.restart(),
       change: (up) => this.#flow(up),
       lost: async () => this.hangUp('connectivity-error', wayOf(await pc.getStats())),
     });
-    this.#local.attach(pc, media);
+    this.#renewAt = halfLife(iceServers);
+    this.#local.attach(pc, this.direction === 'out' ? media : {});
   }
 
-  /** Before ICE gathers anew. */
+  /**
+   * Before ICE gathers anew; comes back once the service is in reach. Of other servers, be it only by their
+   * passwords, browsers want a restart until it succeeds: those that are still good stay.
+   */
   async #renewServers() {
     const { pc } = this;
     if (!pc) return;
     const iceServers = await this.#client.iceServers().catch(() => null); // The old ones may still do.
-    if (iceServers && pc.signalingState !== 'closed') pc.setConfiguration({ ...pc.getConfiguration(), iceServers });
+    if (!iceServers || Date.now() < this.#renewAt) return;
+    await this.#negotiation?.lead();
+    if (/** @type {string} */ (pc.signalingState) === 'closed') return;
+    pc.setConfiguration({ ...pc.getConfiguration(), iceServers });
+    this.#renewAt = halfLife(iceServers);
   }
 
   /** @param {boolean} up */
@@ -444,6 +455,12 @@ export class Call extends EventTarget {
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/** When half of the time is over that servers are good for. @param {import('./ice.js').IceServer[]} servers */
+function halfLife(servers) {
+  const ends = servers.map(({ expires = Infinity }) => expires);
+  return ends.length > 0 ? (Date.now() + Math.min(...ends)) / 2 : 0;
 }
 
 /** @param {string | null} text */

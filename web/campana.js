@@ -166,7 +166,7 @@ export class Client extends EventTarget {
 
   /**
    * STUN and TURN servers with short-lived credentials (XEP-0215).
-   * @returns {Promise<RTCIceServer[]>}
+   * @returns {Promise<import('./ice.js').IceServer[]>}
    */
   async iceServers() {
     const query = element('services', { xmlns: NS.services });

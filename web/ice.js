@@ -1,8 +1,10 @@
 // STUN and TURN servers as XEP-0215 tells them and RTCPeerConnection takes them.
 
+/** @typedef {RTCIceServer & {expires?: number}} IceServer `expires`: as of Date.now(), where that is said */
+
 /**
  * @param {Element | undefined} services `<services/>`
- * @returns {RTCIceServer[]}
+ * @returns {IceServer[]}
  */
 export function iceServers(services) {
   return [...(services?.children ?? [])]
@@ -12,7 +14,7 @@ export function iceServers(services) {
 
 /**
  * @param {Element} service
- * @returns {RTCIceServer}
+ * @returns {IceServer}
  */
 function iceServer(service) {
   const [type, host, port, transport, username, password] = [
@@ -22,7 +24,9 @@ function iceServer(service) {
   const relays = type.startsWith('turn');
   // A stun: URL has no transport (RFC 7064); with one Chromium refuses the whole configuration.
   const urls = `${type}:${authority}${port && `:${port}`}${relays && transport ? `?transport=${transport}` : ''}`;
-  return relays ? { urls, username, credential: password } : { urls };
+  if (!relays) return { urls };
+  const expires = Date.parse(service.getAttribute('expires') ?? '');
+  return { urls, username, credential: password, ...expires && { expires } };
 }
 
 const TYPES = ['stun', 'stuns', 'turn', 'turns'];

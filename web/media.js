@@ -80,7 +80,8 @@ export class LocalMedia extends EventTarget {
   /**
    * Sends the tracks over that connection from now on.
    * @param {RTCPeerConnection} pc
-   * @param {Media} media what the call is about: a kind we cannot send is at least received
+   * @param {Partial<Media>} media what is asked for by this side: a kind we cannot send is at least received.
+   *   Who is called has its places from the offer
    */
   attach(pc, media) {
     this.#pc = pc;

@@ -22,6 +22,10 @@ export class Negotiation {
   #closed = false;
   /** A restart of ICE is to be offered, or was. @type {'wanted' | 'offered' | null} */
   #restart = null;
+  /** An offer is being made: another beside it would be refused, and take the first back. */
+  #making = false;
+  /** How many descriptions were made. */
+  #made = 0;
   /** How many offers in a row were not taken. */
   #refused = 0;
   /** No offer goes out before. */
@@ -55,6 +59,7 @@ export class Negotiation {
    * it would spoil every other offer, too.
    */
   restart() {
+    if (this.#restart === 'offered') return undefined;
     this.#restart = 'wanted';
     return this.#renegotiate();
   }
@@ -105,27 +110,32 @@ export class Negotiation {
 
   /** Tracks were changed in mid-call, or another path is wanted. */
   async #renegotiate() {
-    if (!this.#settled || this.#pc.signalingState !== 'stable' || this.#closed) return;
+    if (!this.#settled || this.#making || this.#pc.signalingState !== 'stable' || this.#closed) return;
     clearTimeout(this.#timer);
     const rest = this.#earliest - performance.now();
     if (rest > 0) {
       this.#timer = setTimeout(() => this.#renegotiate(), rest);
       return;
     }
+    this.#making = true;
     try {
-      await this.#describe();
+      if (this.#restart) await this.lead();
+      // Else the peer was faster.
+      if (this.#pc.signalingState === 'stable') await this.#describe();
+      this.#making = false;
     } catch (error) {
+      this.#making = false;
       if (this.#closed) return;
       if (error instanceof StanzaError && error.condition === 'conflict') {
-        // The peer's offer is under way; the browser asks again after it. Should it not come:
-        setTimeout(() => this.#takeBack(), CONFLICT_PATIENCE);
+        // The peer's offer is under way; ours is made again after it. Should it not come:
+        const made = this.#made;
+        setTimeout(() => {
+          if (made === this.#made) this.#makeAgain();
+        }, CONFLICT_PATIENCE);
         return;
       }
-      const lost = error instanceof CampanaError && error.code === 'lost';
-      if (lost) {
-        if (this.#restart) this.#restart = 'wanted';
-        await this.#takeBack();
-        if (this.#restart) this.#renegotiate();
+      if (error instanceof CampanaError && error.code === 'lost') {
+        await this.#makeAgain();
         return;
       }
       this.#restart = null;
@@ -141,31 +151,49 @@ export class Negotiation {
     this.#refused += 1;
   }
 
-  /** An unanswered offer is taken back; the browser makes another if it is still wanted. */
+  /** An unanswered offer is taken back, and what is still wanted offered anew. */
+  async #makeAgain() {
+    if (this.#closed || this.#pc.signalingState !== 'have-local-offer') return;
+    if (this.#restart) this.#restart = 'wanted';
+    await this.#takeBack(); // The browser says itself whether it wants more than a restart.
+    if (this.#restart) this.#renegotiate();
+  }
+
   async #takeBack() {
     if (this.#closed || this.#pc.signalingState !== 'have-local-offer') return;
     await this.#pc.setLocalDescription({ type: 'rollback' }).catch(() => {}); // None left to take back.
   }
 
   /**
-   * An offer was refused, and media shall go on. After a mere rollback Firefox (153) hears nothing any more
-   * until something is agreed on: so the peer's part of what was is taken for an offer, which rolls ours
-   * back as well, and the answer is told to nobody.
+   * An offer was refused, and media shall go on: what the peer said then is taken for its answer. Where that
+   * does not fit what was offered, ours is rolled back, and what the peer said taken for an offer, of which
+   * the answer is told to nobody: after a mere rollback Firefox (153) hears nothing any more until something
+   * is agreed on. What was refused remains wanted, a restart excepted.
    */
   async #agreeAgain() {
     const pc = this.#pc;
-    if (this.#closed || pc.signalingState !== 'have-local-offer' || !pc.currentRemoteDescription) return;
-    const offer = { type: /** @type {const} */ ('offer'), sdp: withSetup(pc.currentRemoteDescription.sdp, 'actpass') };
-    // Both at once: no other description comes between.
-    await Promise.all([pc.setRemoteDescription(offer), pc.setLocalDescription()])
-      .catch((error) => this.#outlet.problem(error));
-    await this.lead();
+    const { currentLocalDescription: ours, currentRemoteDescription: theirs, pendingLocalDescription: offered } = pc;
+    if (this.#closed || pc.signalingState !== 'have-local-offer' || !ours || !theirs || !offered) return;
+    const steps = skeleton(offered.sdp) === skeleton(ours.sdp)
+      ? [pc.setRemoteDescription({ type: 'answer', sdp: agreed(theirs.sdp, ours.sdp, setupOf(theirs, ours)) })]
+      : [ // All at once: no other description comes between.
+        pc.setLocalDescription({ type: 'rollback' }),
+        pc.setRemoteDescription({ type: 'offer', sdp: agreed(theirs.sdp, ours.sdp, 'actpass') }),
+        pc.setLocalDescription(),
+      ];
+    const failed = (await Promise.allSettled(steps)).find(({ status }) => status === 'rejected');
+    if (failed) {
+      this.#outlet.problem(/** @type {PromiseRejectedResult} */ (failed).reason);
+      await this.#takeBack();
+    }
+    if (failed || steps.length === 1) this.#renegotiate(); // An answer contents the browser.
   }
 
   /**
-   * Before an offer that may be refused. Who answered last offers the same once more, to nobody, and takes
-   * the peer's part of what is agreed on for the answer: otherwise pictures stay frozen in Chromium (156)
-   * when an offer of this side is taken back, by whatever way. Of who offered last they do not.
+   * Before a change that may be refused. From who has only given answers Chromium (156) takes back more than
+   * the offer: what arrives is no longer seen or heard, whatever is agreed on later. So who answered last
+   * offers the same once more, to nobody, and takes what the peer said for the answer. It comes before the
+   * change: the offer would hold that, too.
    */
   async lead() {
     const pc = this.#pc;
@@ -176,9 +204,9 @@ export class Negotiation {
     const offer = await pc.createOffer().catch(() => null); // Closed meanwhile.
     // Else something is about to change, which is the peer's business, too.
     if (!offer || !isDue() || outline(offer.sdp ?? '') !== outline(ours.sdp) || /^m=\S+ 0 /m.test(theirs.sdp)) return;
-    const setup = /^a=setup:active/m.test(ours.sdp) ? 'passive' : 'active';
+    const sdp = agreed(theirs.sdp, ours.sdp, setupOf(theirs, ours));
     await Promise.all([
-      pc.setLocalDescription(offer), pc.setRemoteDescription({ type: 'answer', sdp: withSetup(theirs.sdp, setup) }),
+      pc.setLocalDescription(offer), pc.setRemoteDescription({ type: 'answer', sdp }),
     ]).catch((error) => {
       this.#outlet.problem(error);
       return this.#takeBack();
@@ -194,6 +222,8 @@ export class Negotiation {
     } else {
       await this.#pc.setLocalDescription();
     }
+    this.#making = false;
+    this.#made += 1;
     if (this.#closed) return;
     const { type, sdp } = /** @type {RTCSessionDescription} */ (this.#pc.localDescription);
     const sent = this.#outlet.signal(element(type, {}, sdp));
@@ -207,12 +237,50 @@ export function ufragOf(description) {
   return description?.sdp.match(/^a=ice-ufrag:(\S+)/m)?.[1] ?? '';
 }
 
-/** @param {string} sdp @param {'actpass' | 'active' | 'passive'} setup of RFC 8842 */
-const withSetup = (sdp, setup) => sdp.replace(/^a=setup:.*$/gm, `a=setup:${setup}`);
+/**
+ * What the peer said, as far as both agreed to it (RFC 3264 §6.1): no way of media and no header extension
+ * more. An answer may not want more than was offered, a camera that was refused is none of what was, and
+ * the numbers of extensions may have been given to others since.
+ * @param {string} theirs
+ * @param {string} ours
+ * @param {string} setup of RFC 8842
+ */
+function agreed(theirs, ours, setup) {
+  const own = ours.split(SECTION);
+  return theirs.split(SECTION).map((section, at) => {
+    const [they, we] = [section, own[at] ?? ''].map((part) => part.match(WAY)?.[0] ?? 'a=sendrecv');
+    const sends = /send/.test(they) && /recv/.test(we);
+    const receives = /recv/.test(they) && /send/.test(we);
+    const way = sends ? `send${receives ? 'recv' : 'only'}` : receives ? 'recvonly' : 'inactive';
+    const extensions = extensionsOf(own[at] ?? '');
+    return section.replace(WAY, `a=${way}`).replace(/^a=setup:.*$/gm, `a=setup:${setup}`)
+      .replace(EXTENSION, (line, number, name) => (extensions.includes(`${number} ${name}`) ? line : ''));
+  }).join('');
+}
+
+/** @param {string} section */
+const extensionsOf = (section) => [...section.matchAll(EXTENSION)].map(([, number, name]) => `${number} ${name}`);
+
+/**
+ * Which part in DTLS the peer has (RFC 8842): who answered last has said it.
+ * @param {RTCSessionDescription} theirs
+ * @param {RTCSessionDescription} ours
+ */
+function setupOf(theirs, ours) {
+  const saidByThem = theirs.type === 'answer';
+  return /^a=setup:active/m.test((saidByThem ? theirs : ours).sdp) === saidByThem ? 'active' : 'passive';
+}
+
+/** The sections of a description, and the ICE credentials. @param {string} sdp */
+const skeleton = (sdp) => sdp.match(/^m=\S+ 0?|^a=(?:mid|ice-ufrag).*/gm)?.join('\n');
 
 /** The sections of a description, which way media go, and the ICE credentials. @param {string} sdp */
 const outline = (sdp) => sdp.match(/^m=\S+ 0?|^a=(?:mid|ice-ufrag|sendrecv|sendonly|recvonly|inactive).*/gm)?.join('\n');
 
+const SECTION = /^(?=m=)/m;
+const WAY = /^a=(?:sendrecv|sendonly|recvonly|inactive)/m;
+/** RFC 8285 §5: number, perhaps a direction, name. */
+const EXTENSION = /^a=extmap:(\d+)\S* (\S+).*\r?\n/gm;
 const MAX_EARLY = 200;
 /** In ms. */
 const CONFLICT_PATIENCE = 3000;

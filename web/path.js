@@ -6,6 +6,7 @@ import { Pulse } from './pulse.js';
 /**
  * @typedef {object} Steps
  * @property {() => Promise<void>} prepare gets ready to start ICE anew; never rejects
+ * @property {() => void} restart starts it anew
  * @property {(up: boolean) => void} change media flows, or does no more for now
  * @property {() => void} lost nothing helped
  */
@@ -136,7 +137,7 @@ export class Path {
     // That may have taken its time: the other side restarted, or the path is back, or an offer is out.
     const { connectionState, signalingState } = this.#pc;
     if (ufrag !== this.#ufrag || signalingState === 'closed') return;
-    if (wasConnected || (connectionState !== 'connected' && signalingState === 'stable')) this.#pc.restartIce();
+    if (wasConnected || (connectionState !== 'connected' && signalingState === 'stable')) this.#steps.restart();
   }
 }
 

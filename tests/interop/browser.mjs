@@ -205,13 +205,29 @@ class WebDevice {
     return this.says(/^In a call/, patience);
   }
 
-  /** Looks for another path, which the other side refuses; gives how. */
-  refusedRestart() {
-    return this.page.evaluate(() => new Promise((resolve) => {
+  /**
+   * Looks for another path, which the other side refuses; gives how.
+   * @param {{network?: boolean}} [options] `network`: as the page does by itself in another network
+   */
+  refusedRestart({ network = false } = {}) {
+    return this.page.evaluate((itself) => new Promise((resolve) => {
       const { call } = globalThis.campana;
       call.addEventListener('problem', ({ detail }) => resolve(`${detail.code} ${detail.condition}`));
-      call.restartIce();
-    }));
+      if (itself) globalThis.dispatchEvent(new Event('online'));
+      else call.restartIce();
+    }), network);
+  }
+
+  /** The person lets the page have no camera. */
+  withoutCamera() {
+    return this.page.evaluate(() => {
+      const { mediaDevices: devices } = navigator;
+      const capture = devices.getUserMedia.bind(devices);
+      devices.getUserMedia = async (wanted) => {
+        if (wanted.video) throw new DOMException('Permission denied', 'NotAllowedError');
+        return capture(wanted);
+      };
+    });
   }
 
   /** Only TURN from now on, and of the servers only those whose URL fits. */
