@@ -10,13 +10,14 @@ import { $pres } from 'strophe.js';
 
 import { Call } from './call.js';
 import { Capabilities } from './caps.js';
-import { CARBONS, Courier } from './courier.js';
+import { Courier } from './courier.js';
 import { CampanaError, StanzaError } from './errors.js';
 import { iceServers } from './ice.js';
 import { Peers } from './peers.js';
 import {
   NS, child, domain, element, gatewayAddress, mediaOf, mediaWords, personOf, randomId,
 } from './stanza.js';
+import { CARBONS } from './stored.js';
 import { Stream, WAITS } from './stream.js';
 
 export { Call, CampanaError, Peers, StanzaError, personOf };
@@ -28,6 +29,7 @@ export { Call, CampanaError, Peers, StanzaError, personOf };
  * @typedef {{audio?: boolean, video?: boolean}} Media
  * @typedef {import('./errors.js').ErrorCode} ErrorCode
  * @typedef {import('./peers.js').Peer} Peer
+ * @typedef {import('./stored.js').Missed} Missed
  * @typedef {import('./network.js').Report} Report
  */
 
@@ -45,7 +47,8 @@ export async function connect(account) {
 /**
  * One browser tab as a device of a person.
  *
- * Events: `incoming` (detail: {@link Call}), `online`, `offline`, and `closed` (detail: why, unless it
+ * Events: `incoming` (detail: {@link Call}), `missed` (detail: {@link Missed}) for a call that came and
+ * ended before this device did, `online`, `offline`, and `closed` (detail: why, unless it
  * was asked for) once no reconnection is tried any more.
  */
 export class Client extends EventTarget {
@@ -77,7 +80,9 @@ export class Client extends EventTarget {
     this.#stream = new Stream(account);
     this.#stream.listen((iq) => this.#receive(iq), 'iq', { namespace: NS.session, types: ['get', 'set'] });
     if ((account.carry ?? true) && !this.isGuest) {
-      this.#courier = new Courier(this.#stream, account.service);
+      this.#courier = new Courier(this.#stream, account.service, (missed) => {
+        this.dispatchEvent(new CustomEvent('missed', { detail: missed }));
+      });
       this.#stream.listen((iq) => this.#disco(iq), 'iq', { namespace: NS.info, types: ['get'] });
     }
     this.#stream.addEventListener('online', () => this.#comeBack());

@@ -4,6 +4,7 @@
 
 import { NS, child, element } from './stanza.js';
 import { StanzaError } from './errors.js';
+import { MESSAGE, StoredCalls, wordOf } from './stored.js';
 
 /**
  * What it takes of a connection: {@link import('./stream.js').Stream} has it.
@@ -15,24 +16,31 @@ import { StanzaError } from './errors.js';
  * @property {(to: string, type: 'set', payload: Element) => Promise<Element>} request sends an IQ and
  *   gives its reply; an error rejects with a {@link StanzaError} that holds it
  * @property {(iq: Element, error?: Element) => void} reply a result, or this very `<error/>`
+ * @property {string} jid our address
  */
 
 export class Courier {
   #stream;
   #service;
 
-  /** @param {Carriage} stream @param {string} service */
-  constructor(stream, service) {
+  /**
+   * @param {Carriage} stream
+   * @param {string} service
+   * @param {(missed: import('./stored.js').Missed) => void} tell of a call that was over before we came
+   */
+  constructor(stream, service, tell) {
     this.#stream = stream;
     this.#service = service;
+    // Messages have no replies.
+    const handIn = (/** @type {Element} */ message) => this.#handIn(message).catch(() => {});
+    const stored = new StoredCalls(() => stream.jid, handIn, tell);
     // A listener hears of stanzas with the namespace anywhere in them, so we look where it stands.
     stream.listen((iq) => {
       // A peer's request is answered with what the service answered.
       if (iq.firstElementChild?.namespaceURI === JINGLE) this.#mirror(iq, this.#handIn(iq));
     }, 'iq', { namespace: JINGLE, types: ['set'] });
     stream.listen((message) => {
-      // Messages have no replies.
-      if (holdsCall(message)) this.#handIn(message).catch(() => {});
+      if (wordOf(message) && !stored.take(message)) handIn(message);
     }, 'message', { namespace: MESSAGE });
   }
 
@@ -77,13 +85,6 @@ export class Courier {
   }
 }
 
-/** Whether a message is about a call, itself or as a carbon. @param {Element} message */
-function holdsCall(message) {
-  const carbon = [...message.children].find(({ namespaceURI }) => namespaceURI === CARBONS);
-  const copied = carbon?.firstElementChild?.firstElementChild;
-  return [...(copied ?? message).children].some(({ namespaceURI }) => namespaceURI === MESSAGE);
-}
-
 /** Whether nothing rides along but a word to the server on keeping it. @param {Element} message */
 const onlyCalls = (message) => [...message.children]
   .every(({ namespaceURI }) => namespaceURI === MESSAGE || namespaceURI === HINTS);
@@ -92,7 +93,5 @@ const onlyCalls = (message) => [...message.children]
 const error = (type, condition) => element('error', { type }, element(condition, { xmlns: NS.errors }));
 
 const JINGLE = 'urn:xmpp:jingle:1';
-const MESSAGE = 'urn:xmpp:jingle-message:0';
 const HINTS = 'urn:xmpp:hints';
 const FORWARD = 'urn:xmpp:forward:0';
-export const CARBONS = 'urn:xmpp:carbons:2';

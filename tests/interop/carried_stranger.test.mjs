@@ -12,6 +12,7 @@ const world = testWorld();
 const WEB_DIR = path.resolve(import.meta.dirname, '../../web');
 const WEB = 'urn:x-campana:sdp:0';
 const wrapped = (inner) => `<carried xmlns='${WEB}'><forwarded xmlns='urn:xmpp:forward:0'>${inner}</forwarded></carried>`;
+const RINGING = `<ringing xmlns='urn:xmpp:jingle-message:0' id='a'/>`;
 const PROPOSE = `<propose xmlns='urn:xmpp:jingle-message:0' id='a'><description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'/></propose>`;
 
 test('a stranger makes it send nothing', async () => {
@@ -39,11 +40,7 @@ test('a stranger makes it send nothing', async () => {
 });
 
 test('even the service makes it send nothing but calls', async () => {
-  const bundle = execFileSync(path.join(WEB_DIR, 'node_modules/.bin/esbuild'), [
-    'courier.js', '--bundle', '--format=iife', '--global-name=lib', '--log-level=warning',
-  ], { cwd: WEB_DIR, encoding: 'utf8' });
-  const page = await world.page();
-  await page.page.evaluate(`${bundle}; globalThis.lib = lib;`);
+  const page = await pageWithCourier();
   const said = (from, inner) => page.page.evaluate(async ([sender, xml]) => {
     const out = [];
     const parse = (text) => new DOMParser().parseFromString(text, 'text/xml').documentElement;
@@ -82,3 +79,35 @@ test('even the service makes it send nothing but calls', async () => {
   }
   await page.close();
 });
+
+test('a carbon that was held back is handed in', async () => {
+  const page = await pageWithCourier();
+  const word = `<message xmlns='jabber:client' from='romeo@example.net/a' to='juliet@example.org'>${RINGING}</message>`;
+  const carbon = (stamp) => `<message xmlns='jabber:client' from='juliet@example.org' to='juliet@example.org/web'>
+    <received xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>${stamp}${word}</forwarded></received></message>`;
+  const handedIn = await page.page.evaluate(async (messages) => {
+    const out = [];
+    let hear;
+    const courier = new globalThis.lib.Courier({
+      jid: 'juliet@example.org/web',
+      listen(listener, name) {
+        if (name === 'message') hear = listener;
+      },
+      request: async (to, type, payload) => out.push(payload.querySelector('ringing').getAttribute('id')),
+    }, 'call.example.org', () => {});
+    for (const xml of messages) hear(new DOMParser().parseFromString(xml, 'text/xml').documentElement);
+    return courier && out;
+  }, [carbon(''), carbon(`<delay xmlns='urn:xmpp:delay' stamp='2024-02-03T04:05:06Z'/>`)]);
+  assert.deepEqual(handedIn, ['a', 'a']);
+  await page.close();
+});
+
+/** A page that has the courier alone, as `lib`. */
+async function pageWithCourier() {
+  const bundle = execFileSync(path.join(WEB_DIR, 'node_modules/.bin/esbuild'), [
+    'courier.js', '--bundle', '--format=iife', '--global-name=lib', '--log-level=warning',
+  ], { cwd: WEB_DIR, encoding: 'utf8' });
+  const page = await world.page();
+  await page.page.evaluate(`${bundle}; globalThis.lib = lib;`);
+  return page;
+}

@@ -7,6 +7,7 @@ import * as devices from './devices.js';
 import { find, setIcon, setText, show } from './dom.js';
 import { ending, explain } from './faults.js';
 import { focusStart, invitation, invited, renderStart } from './login.js';
+import { MissedCalls } from './missed.js';
 import { NetworkPanel } from './network-panel.js';
 import { paint } from './portrait.js';
 import { allowSound, ring, ringBack, silence } from './ring.js';
@@ -30,6 +31,7 @@ const state = {
 /** @type {any} */ (globalThis).campana = state;
 
 const contacts = new Contacts((person, video) => guarded(() => dial(person, video)));
+const missed = new MissedCalls((person) => contacts.nameOf(person));
 const stage = new Stage();
 const network = new NetworkPanel();
 /** The last thing said, to say it again in the other language. */
@@ -76,6 +78,7 @@ async function logIn(jid, password) {
   const client = await connect({ websocket, bosh, service, jid, password, carry });
   client.devices = devices.choice;
   client.addEventListener('incoming', (event) => announce(/** @type {CustomEvent} */ (event).detail));
+  client.addEventListener('missed', (event) => missed.add(/** @type {CustomEvent} */ (event).detail));
   client.addEventListener('offline', () => say(() => words('away'), true));
   client.addEventListener('online', () => say(() => words('back')));
   client.addEventListener('closed', (event) => leave(/** @type {CustomEvent} */ (event).detail));
@@ -103,7 +106,10 @@ async function logIn(jid, password) {
 /** @param {Client} client */
 async function watch(client) {
   const peers = await client.peers({ watch: true });
-  const update = () => contacts.show(peers.list);
+  const update = () => {
+    contacts.show(peers.list);
+    missed.render();
+  };
   peers.addEventListener('change', update);
   update();
 }
@@ -114,6 +120,7 @@ function leave(why) {
   over();
   setText(find('who'), '');
   contacts.show([]);
+  missed.clear();
   for (const id of ['leave', 'setup']) show(id, false);
   begin();
   if (why) say(() => explain(why), true);
@@ -225,6 +232,7 @@ function follow(call) {
 function open(call) {
   if (find('incoming').open) find('incoming').close();
   document.title = 'Campana';
+  missed.forget(call.person);
   enter('call');
   stage.open(call, () => nameOf(call));
   network.follow(call);
@@ -349,6 +357,7 @@ press('language', () => {
   if (document.body.dataset.screen === 'start') renderStart(state.config, find('visit').hidden);
   setText(find('status'), saying());
   contacts.render();
+  missed.render();
   if (find('incoming').open && state.call) renderIncoming(state.call);
   devices.refill();
   stage.render();

@@ -103,6 +103,7 @@ const WORDS = {
   done: ['Done', '完成'],
   devicesShort: ['Devices', '设备'],
   close: ['Close', '关闭'],
+  missed: ['Missed call from {name}, {time}', '{name} 的未接来电，{time}'],
   // How it ended
   over: ['The call is over: {why}.', '通话已结束：{why}。'],
   'end.success': ['hung up', '已挂断'],
@@ -187,6 +188,14 @@ let language = stored() ?? (navigator.language.toLowerCase().startsWith('zh') ? 
 export function words(key, values = {}) {
   const text = WORDS[key]?.[language === 'zh' ? 1 : 0] ?? key;
   return text.replace(/\{(\w+)\}/g, (_, name) => `${values[name] ?? ''}`);
+}
+
+/** A moment as people say it: the day only if it is another. @param {Date} at */
+export function moment(at) {
+  const today = at.toDateString() === new Date().toDateString();
+  /** @type {Intl.DateTimeFormatOptions} */
+  const clock = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' };
+  return at.toLocaleString(document.documentElement.lang, today ? clock : { month: 'long', day: 'numeric', ...clock });
 }
 
 /** Whether there are words for it. @param {string} key */
