@@ -7,7 +7,8 @@ use jid::{BareJid, FullJid};
 use tracing::debug;
 
 use super::index::{Parties, pair};
-use super::leg::jingle::{Events, Jingle as JingleLeg, send, send_message};
+use super::leg::events::Events;
+use super::leg::jingle::{Jingle as JingleLeg, send, send_message};
 use super::leg::web::{Event, Web, read_offer};
 use super::leg::{Fault, Kind, Leg, Line, refused, tie_break, unknown_session};
 use super::parties::{Call, Course};

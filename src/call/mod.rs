@@ -27,6 +27,7 @@ mod leg;
 mod parties;
 mod past;
 mod progress;
+mod reach;
 mod ringing;
 mod signal;
 mod table;

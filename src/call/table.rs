@@ -2,10 +2,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jid::{BareJid, FullJid, Jid};
+use jid::{BareJid, FullJid};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use tracing::{debug, info_span};
+use tracing::info_span;
 
 use super::index::{Pair, one, pair, trim};
 use super::leg::{Kind, Leg, Line, out_of_order, unknown_session};
@@ -14,9 +14,9 @@ use super::past::Past;
 use super::signal::Ending;
 use super::timer::{Timer, Timers};
 use super::usage::Usage;
-use super::{Between, CallId, Carrier, Config, Context, Counters, Failure, Limits, Request, What};
+use super::{Between, CallId, Carrier, Config, Context, Counters, Limits};
 use crate::address::Addresses;
-use crate::jingle::{Condition, Reason, Sid};
+use crate::jingle::{Reason, Sid};
 use crate::mapping;
 use crate::stanza::StanzaError;
 use crate::telemetry::{OTHER, Pii};
@@ -41,7 +41,7 @@ pub struct Calls {
     pub(super) timers: Timers,
     counters: Arc<Counters>,
     next: u64,
-    link_down: Option<Instant>,
+    pub(super) link_down: Option<Instant>,
     /// Calls that are over.
     pub(super) past: Past,
     /// Devices whose last call has ended, until somebody asks.
@@ -130,149 +130,6 @@ impl Calls {
     /// A device whose last call has ended; each is named once.
     pub fn poll_free(&mut self) -> Option<FullJid> {
         self.free.pop()
-    }
-
-    /// The reply to one of our requests: a result, or what its error says.
-    pub fn handle_reply(
-        &mut self,
-        request: Request,
-        failure: Option<Failure<'_>>,
-        cx: &mut Context<'_>,
-    ) {
-        self.about(request.call, cx);
-        let Some(call) = self.calls.get_mut(&request.call) else {
-            return;
-        };
-        let established = call.established;
-        let Some(leg) = call.leg(request.leg) else {
-            return;
-        };
-        let condition = failure.map_or("", |failure| failure.condition);
-        let of_content = matches!(request.what, What::Change(_))
-            && leg.is_jingle()
-            && failure.is_some_and(|own| own.jingle != Some(Condition::UnknownSession));
-        // XEP-0166 §10 says it of a session with `unknown-session`; without it, what we asked for
-        // may be about a content that the client has removed just now.
-        let gone = !(of_content && condition == "item-not-found")
-            && matches!(
-                condition,
-                "item-not-found"
-                    | "service-unavailable"
-                    | "recipient-unavailable"
-                    | "remote-server-not-found"
-            );
-        if failure.is_some() {
-            debug!(
-                call.id = request.call.0,
-                condition, "A request of a call failed"
-            );
-        } else {
-            self.timers.stop(request.call, Timer::Offline(request.leg));
-        }
-        match request.what {
-            What::Change(receipt) if !gone => {
-                let line = leg.line.clone();
-                if let Kind::Jingle(jingle) = &mut leg.kind {
-                    let events = jingle.replied(receipt, failure);
-                    // What is refused now was acknowledged when it came.
-                    let _ = self.follow(request.call, &line, events, cx);
-                }
-            }
-            // Whoever is offline may come back.
-            What::Inform | What::Change(_)
-                if gone && condition != "item-not-found" && established =>
-            {
-                self.offline(cx.now, request.call, request.leg);
-            }
-            What::Inform | What::Change(_) if gone => {
-                let ending = Ending::from(Reason::Gone);
-                self.with(request.call, cx, |call, cx| {
-                    call.hung_up(cx, request.leg, &ending)
-                });
-            }
-            What::Begin | What::Describe if failure.is_some() => {
-                let reason = match condition {
-                    TIMEOUT => Reason::Timeout,
-                    _ if gone => Reason::Gone,
-                    _ => Reason::FailedApplication,
-                };
-                let ending = Ending::from(reason);
-                let tell = !leg.is_ringing() && !gone;
-                self.with(request.call, cx, |call, cx| {
-                    if let Some(leg) = call.leg(request.leg).filter(|_| tell) {
-                        leg.end(&ending, cx.out);
-                    }
-                    call.hung_up(cx, request.leg, &ending)
-                });
-            }
-            What::Begin | What::Change(_) | What::Describe | What::End | What::Inform => {}
-        }
-    }
-
-    /// No reply came to one of our requests.
-    pub fn handle_no_reply(&mut self, request: Request, cx: &mut Context<'_>) {
-        match request.what {
-            // Servers keep dead devices online for minutes; only the device itself can tell.
-            What::Change(_) | What::Inform => self.offline(cx.now, request.call, request.leg),
-            What::Begin | What::Describe | What::End => {
-                let timeout = Failure {
-                    condition: TIMEOUT,
-                    jingle: None,
-                };
-                self.handle_reply(request, Some(timeout), cx);
-            }
-        }
-    }
-
-    /// A device is offline; without a resource, all devices of the person.
-    pub fn handle_unavailable(&mut self, jid: &Jid, cx: &mut Context<'_>) {
-        let Ok(device) = jid.clone().try_into_full() else {
-            return;
-        };
-        for id in self.by_device.get(&device).cloned().unwrap_or_default() {
-            let Some(call) = self.calls.get(&id) else {
-                continue;
-            };
-            let Some(leg) = call.leg_of(&device) else {
-                continue;
-            };
-            if call.taken.is_some() && call.other(leg).is_some() {
-                self.offline(cx.now, id, leg);
-            } else {
-                let reason = if leg == 0 {
-                    Reason::Cancel
-                } else {
-                    Reason::Gone
-                };
-                self.with(id, cx, |call, cx| call.hung_up(cx, leg, &reason.into()));
-            }
-        }
-    }
-
-    /// A device shows itself.
-    pub fn handle_available(&mut self, device: &FullJid) {
-        for id in self.by_device.get(device).cloned().unwrap_or_default() {
-            if let Some(leg) = self.calls.get(&id).and_then(|call| call.leg_of(device)) {
-                self.heard(id, leg);
-            }
-        }
-    }
-
-    /// The link to the XMPP server is down.
-    pub fn handle_link_down(&mut self, now: Instant) {
-        self.link_down.get_or_insert(now);
-    }
-
-    /// The link is up again. Devices get time to show themselves.
-    pub fn handle_link_up(&mut self, cx: &mut Context<'_>) {
-        let now = cx.now;
-        if let Some(since) = self.link_down.take()
-            && now.saturating_duration_since(since) >= self.config.link_grace()
-        {
-            self.forget_all(cx);
-        }
-        self.timers
-            .postpone_offline(now + self.config.offline_grace());
     }
 
     /// All calls, by their numbers.
@@ -583,7 +440,7 @@ impl Calls {
     }
 
     /// The link was down for too long; nobody can be told.
-    fn forget_all(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn forget_all(&mut self, cx: &mut Context<'_>) {
         let all: Vec<_> = self.calls.keys().copied().collect();
         for id in all {
             if let Some(call) = self.calls.get(&id) {
@@ -597,15 +454,6 @@ impl Calls {
     pub(super) fn await_answer(&mut self, now: Instant, id: CallId) {
         let until = now + self.config.ring_timeout();
         self.timers.set(id, Timer::Ring, until);
-    }
-
-    pub(super) fn heard(&mut self, id: CallId, leg: usize) {
-        self.timers.stop(id, Timer::Offline(leg));
-    }
-
-    fn offline(&mut self, now: Instant, id: CallId, leg: usize) {
-        self.timers
-            .set(id, Timer::Offline(leg), now + self.config.offline_grace());
     }
 
     /// How the caller's and the callee's legs speak.
@@ -647,5 +495,3 @@ impl Calls {
 
 /// How long a call under way is kept at hand before it rests: most that is said in it comes at once.
 const UNTIL_REST: Duration = Duration::from_secs(10);
-/// Stands for the condition of an error where no reply came.
-const TIMEOUT: &str = "remote-server-timeout";

@@ -2,13 +2,13 @@
 
 use super::super::signal::{Ending, Signal};
 use super::super::{Carrier, Failure, Request, Sink, What};
+use super::events::Events;
 use super::{Fault, Line, out_of_order};
 use crate::jingle::info::Muted;
 use crate::jingle::message::{self, Message, Step};
 use crate::jingle::{self, Action, Info, Jingle as Payload, Reason, Sid};
 use crate::mapping::{
-    BundlePolicy, Change, Dialect, Phase, Receipt, Refusal, Report, Resting, Session, ToBrowser,
-    Trickle,
+    BundlePolicy, Dialect, Phase, Receipt, Refusal, Report, Resting, Session, Trickle,
 };
 use crate::stanza::{ErrorKind, StanzaError};
 use crate::{web, xml};
@@ -47,17 +47,6 @@ enum State {
     Resting(Box<Resting>),
     /// The session has ended, or never began.
     Ended,
-}
-
-/// What a client said, once it is found to be legal.
-#[derive(Debug, Default)]
-pub(in super::super) struct Events {
-    /// The session was accepted, so the call is taken on this device.
-    pub(in super::super) picked_up: bool,
-    /// For the other side, in order.
-    pub(in super::super) signals: Vec<Signal>,
-    /// To be sent back behind the result.
-    pub(in super::super) replies: Vec<(What, Payload)>,
 }
 
 impl Jingle {
@@ -597,52 +586,6 @@ impl Jingle {
             Info::Ringing => Signal::Ringing,
             Info::Unknown => return None,
         })
-    }
-}
-
-impl Events {
-    fn of(change: Change) -> Self {
-        let replies = change.stanzas.into_iter().map(|stanza| {
-            (
-                stanza.receipt.map_or(What::Inform, What::Change),
-                stanza.jingle,
-            )
-        });
-        let signals = change.browser.into_iter().map(|said| match said {
-            ToBrowser::Void(refusal) => Signal::Void(refusal),
-            ToBrowser::Offer(offer) => Signal::Offer(offer.into()),
-            ToBrowser::Answer(answer) => Signal::Answer(answer.into()),
-            ToBrowser::Candidates(trickle) => Signal::Trickle(trickle),
-        });
-        Self {
-            picked_up: false,
-            replies: replies.collect(),
-            signals: signals.collect(),
-        }
-    }
-
-    /// Sends what is for the client, and gives what is for the other side.
-    fn send(self, line: &Line, out: &mut dyn Sink) -> Vec<Signal> {
-        for (what, reply) in &self.replies {
-            send(line, *what, reply, out);
-        }
-        self.signals
-    }
-
-    fn offer(&mut self, session: &Session) {
-        self.signals.extend(
-            session
-                .remote_offer()
-                .map(|offer| Signal::Offer(offer.into())),
-        );
-    }
-
-    fn answer(&mut self, session: &Session) {
-        self.signals.extend(
-            session
-                .remote_answer()
-                .map(|answer| Signal::Answer(answer.into())),
-        );
     }
 }
 

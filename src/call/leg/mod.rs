@@ -1,6 +1,7 @@
 //! The two kinds of leg. Each takes what its device says and gives signals, and turns the other
 //! side's signals into stanzas; the two files mirror each other.
 
+pub(super) mod events;
 pub(super) mod jingle;
 pub(super) mod web;
 
