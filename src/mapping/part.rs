@@ -130,6 +130,11 @@ impl Part<'_> {
             }
             lawful
         });
+        // It came in our own element.
+        if media.is_rtp() && !PROTOCOLS.contains(&media.protocol.as_str()) {
+            report.note(Some(section), "proto", Why::Unsafe);
+            media.protocol = Word::literal(RTP);
+        }
         keep_lawful(&mut media.bandwidths, Some(section), report);
         keep_ascii(&mut media.attributes, Some(section), report);
         let described = |own: &Token| {
@@ -536,6 +541,18 @@ fn cryptos(description: &rtp::Description, section: &str, report: &mut Report) -
     }
     lines
 }
+
+/// Those that every browser takes for what it does (RFC 9429 §5.1.2).
+const PROTOCOLS: [&str; 8] = [
+    RTP,
+    "UDP/TLS/RTP/SAVP",
+    "TCP/DTLS/RTP/SAVP",
+    "TCP/DTLS/RTP/SAVPF",
+    "RTP/SAVPF",
+    "RTP/SAVP",
+    "RTP/AVPF",
+    "RTP/AVP",
+];
 
 /// Says nothing; a real one comes with the candidates (RFC 8840 §4.1.1).
 const PORT: u16 = 9;

@@ -138,7 +138,7 @@ impl Attribute {
 
     /// Whether this is one of the attributes that have a grammar, and breaks it.
     pub fn is_malformed(&self) -> bool {
-        matches!(self, Self::Other { name, value: Some(_) } if KNOWN.contains(&name.as_str()))
+        matches!(self, Self::Other { name, .. } if KNOWN.contains(&name.as_str()))
     }
 
     /// Whether it is ASCII: Firefox refuses a whole description over any other character.

@@ -95,6 +95,31 @@ fn what_is_not_ascii_is_left_out() {
 }
 
 #[test]
+fn our_own_element_does_no_harm() {
+    let names = [
+        "fingerprint",
+        "ice-options",
+        "msid",
+        "rid",
+        "simulcast",
+        "max-message-size",
+    ];
+    let attributes: Vec<_> = names.map(|own| format!("<attribute name='{own}'/>")).into();
+    let element = format!(
+        "<sdp xmlns='urn:x-campana:sdp-extra:0' proto='RTP/\u{f6}'>{}</sdp>",
+        attributes.concat()
+    );
+    let offer = offer_of(&audio(&[]).replace("</content>", &format!("{element}</content>")));
+    for own in names {
+        assert!(!offer.contains(&format!("a={own}\r\n")), "{offer}");
+    }
+    assert!(
+        offer.contains("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n"),
+        "{offer}"
+    );
+}
+
+#[test]
 fn payload_types_of_rtcp_are_left_out() {
     let payload = "<payload-type id='72' name='opus' clockrate='48000' channels='2'>\
         <parameter name='usedtx' value='1'/></payload-type>";
