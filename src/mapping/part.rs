@@ -3,7 +3,7 @@
 use crate::jingle::grouping::Group;
 use crate::jingle::sctp::SctpMap;
 use crate::jingle::{Content, Description, Role, extra, ice_udp, rtp};
-use crate::sdp::{Attribute, Bandwidth, ByteString, FeedbackTarget, Media, Token, Word};
+use crate::sdp::{Attribute, Bandwidth, ByteString, FeedbackTarget, Media, Setup, Token, Word};
 
 use super::extra::Place;
 use super::to_jingle::RTP;
@@ -130,6 +130,15 @@ impl Part<'_> {
             }
             lawful
         });
+        // RFC 8842 §5.2 has no holdconn, and Firefox refuses it.
+        for own in &mut media.attributes {
+            if let Attribute::Setup(own @ Setup::Holdconn) = own {
+                *own = match kind {
+                    Kind::Offer => Setup::Actpass,
+                    Kind::Answer => Setup::Active,
+                };
+            }
+        }
         // It came in our own element.
         if media.is_rtp() && !PROTOCOLS.contains(&media.protocol.as_str()) {
             report.note(Some(section), "proto", Why::Unsafe);
@@ -146,6 +155,9 @@ impl Part<'_> {
             payload::drop_rtcp(&mut media, section, report);
             media.formats.retain(described);
             payload::drop_orphans(&mut media, section, report);
+        }
+        if kind == Kind::Offer {
+            hdrext::keep_short(&mut media, section, report);
         }
         if kind == Kind::Offer && self.tag.is_some() {
             multiplex(&mut media);

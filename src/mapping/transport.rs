@@ -189,7 +189,7 @@ impl Ready {
     /// When credentials are not what ICE begins with.
     pub(super) fn check(&mut self, section: &str, report: &mut Report) -> Result<(), Refusal> {
         self.fingerprints.retain(|own| {
-            let digest = is_digest(&own.value);
+            let digest = is_digest(&own.value) && HASHES.contains(&own.hash.as_str());
             if !digest {
                 report.note(Some(section), "fingerprint", Why::Malformed);
             }
@@ -294,6 +294,9 @@ pub(super) fn is_digest(text: &str) -> bool {
             .split(':')
             .all(|pair| pair.len() == 2 && pair.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
+
+/// RFC 8122 §5, those that all browsers know: libwebrtc refuses a whole description over another.
+const HASHES: [&str; 5] = ["sha-1", "sha-224", "sha-256", "sha-384", "sha-512"];
 
 /// Whether it is an option that Jingle has a word for.
 pub(super) fn is_placed(option: &str) -> bool {

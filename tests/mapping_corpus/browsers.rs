@@ -120,6 +120,31 @@ fn our_own_element_does_no_harm() {
 }
 
 #[test]
+fn only_known_fingerprints_and_parts_in_dtls_are_said() {
+    let other = "<fingerprint xmlns='urn:xmpp:jingle:apps:dtls:0' hash='sha-777' setup='holdconn'>AA:BB</fingerprint>";
+    let offer = offer_of(&audio(&[]).replace("<fingerprint", &format!("{other}<fingerprint")));
+    assert!(!offer.contains("sha-777"), "{offer}");
+    assert!(offer.contains("a=fingerprint:sha-256 AA:BB\r\n"), "{offer}");
+    assert!(offer.contains("a=setup:actpass\r\n"), "{offer}");
+}
+
+#[test]
+fn header_extensions_have_short_ids() {
+    let of = |id| {
+        format!(
+            "<rtp-hdrext xmlns='urn:xmpp:jingle:apps:rtp:rtp-hdrext:0' id='{id}' uri='urn:x:{id}'/>"
+        )
+    };
+    let all: Vec<_> = [14, 15, 255].map(of).into();
+    let offer = offer_of(&offer_with(&audio_description(&all.concat()), ""));
+    let said: Vec<_> = offer
+        .lines()
+        .filter(|own| own.contains("extmap:"))
+        .collect();
+    assert_eq!(said, ["a=extmap:14 urn:x:14"]);
+}
+
+#[test]
 fn payload_types_of_rtcp_are_left_out() {
     let payload = "<payload-type id='72' name='opus' clockrate='48000' channels='2'>\
         <parameter name='usedtx' value='1'/></payload-type>";
