@@ -3,7 +3,7 @@
 use crate::jingle::Role;
 use crate::jingle::hdrext::{HeaderExtension, Way};
 use crate::jingle::rtp::Parameter;
-use crate::sdp::{Attribute, ByteString, Direction, ExtMap, Media, Word};
+use crate::sdp::{Attribute, ByteString, Direction, ExtMap, Word};
 
 use super::{Report, Why, direction};
 
@@ -52,18 +52,6 @@ pub(super) fn to_sdp(
             None => report.note(Some(section), "rtp-hdrext", Why::Malformed),
         }
     }
-}
-
-/// Leaves out those whose ids do not fit a header of one byte (RFC 8285 §4.2): Firefox knows no
-/// other, and refuses a whole description over it.
-pub(super) fn keep_short(media: &mut Media, section: &str, report: &mut Report) {
-    media.attributes.retain(|own| {
-        let long = matches!(own, Attribute::ExtMap(own) if own.id > 14);
-        if long {
-            report.note(Some(section), "rtp-hdrext with a long id", Why::NoPlace);
-        }
-        !long
-    });
 }
 
 fn map(extension: &HeaderExtension, owner: Role) -> Option<ExtMap> {

@@ -22,6 +22,7 @@ mod dialect;
 mod direction;
 mod extra;
 mod hdrext;
+mod lawful;
 mod part;
 mod payload;
 mod refusal;

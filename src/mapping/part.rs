@@ -3,14 +3,14 @@
 use crate::jingle::grouping::Group;
 use crate::jingle::sctp::SctpMap;
 use crate::jingle::{Content, Description, Role, extra, ice_udp, rtp};
-use crate::sdp::{Attribute, Bandwidth, ByteString, FeedbackTarget, Media, Setup, Token, Word};
+use crate::sdp::{Attribute, Bandwidth, ByteString, FeedbackTarget, Media, Token, Word};
 
 use super::extra::Place;
 use super::to_jingle::RTP;
 use super::transport::Ready;
 use super::{
-    Dialect, Kind, Refusal, Report, Why, candidate, direction, extra as carried, hdrext, payload,
-    source,
+    Dialect, Kind, Refusal, Report, Why, candidate, direction, extra as carried, hdrext, lawful,
+    payload, source,
 };
 
 /// A content on its way to become a section.
@@ -118,46 +118,14 @@ impl Part<'_> {
     ) -> Result<Media, Refusal> {
         let section = self.content.name.as_str();
         let mut media = self.media(owner, kind, dialect, report)?;
-        media.attributes.retain_mut(|own| {
-            let Attribute::Candidate(own) = own else {
-                return true;
-            };
-            candidate::complete(own);
-            // One that came in our own element may be none.
-            let lawful = candidate::is_for_browser(own);
-            if !lawful {
-                report.note(Some(section), "candidate", Why::Unsafe);
-            }
-            lawful
-        });
-        // RFC 8842 §5.2 has no holdconn, and Firefox refuses it.
-        for own in &mut media.attributes {
-            if let Attribute::Setup(own @ Setup::Holdconn) = own {
-                *own = match kind {
-                    Kind::Offer => Setup::Actpass,
-                    Kind::Answer => Setup::Active,
-                };
-            }
-        }
-        // It came in our own element.
-        if media.is_rtp() && !PROTOCOLS.contains(&media.protocol.as_str()) {
-            report.note(Some(section), "proto", Why::Unsafe);
-            media.protocol = Word::literal(RTP);
-        }
-        keep_lawful(&mut media.bandwidths, Some(section), report);
-        keep_ascii(&mut media.attributes, Some(section), report);
+        lawful::section(&mut media, kind, section, report);
         let described = |own: &Token| {
             let payloads = self.content.rtp().map_or(&[][..], |rtp| &rtp.payloads);
             payloads.iter().any(|payload| own.parse() == Ok(payload.id))
         };
         if media.is_rtp() {
-            source::keep_lawful(&mut media, section, report);
-            payload::drop_rtcp(&mut media, section, report);
             media.formats.retain(described);
             payload::drop_orphans(&mut media, section, report);
-        }
-        if kind == Kind::Offer {
-            hdrext::keep_short(&mut media, section, report);
         }
         if kind == Kind::Offer && self.tag.is_some() {
             multiplex(&mut media);
@@ -432,28 +400,6 @@ pub(super) fn bandwidths(
     bandwidths
 }
 
-/// Leaves out those that a browser refuses a whole description over.
-pub(super) fn keep_lawful(own: &mut Vec<Bandwidth>, section: Option<&str>, report: &mut Report) {
-    own.retain(|own| {
-        let lawful = own.is_lawful();
-        if !lawful {
-            report.note(section, "bandwidth", Why::Malformed);
-        }
-        lawful
-    });
-}
-
-/// Leaves out those that a browser refuses a whole description over.
-pub(super) fn keep_ascii(own: &mut Vec<Attribute>, section: Option<&str>, report: &mut Report) {
-    own.retain(|own| {
-        let ascii = own.is_ascii();
-        if !ascii {
-            report.note(section, own.name(), Why::NoPlace);
-        }
-        ascii
-    });
-}
-
 fn options(attributes: &mut [Attribute]) -> Option<&mut Vec<Word>> {
     attributes.iter_mut().find_map(|own| match own {
         Attribute::IceOptions(options) => Some(options),
@@ -553,18 +499,6 @@ fn cryptos(description: &rtp::Description, section: &str, report: &mut Report) -
     }
     lines
 }
-
-/// Those that every browser takes for what it does (RFC 9429 §5.1.2).
-const PROTOCOLS: [&str; 8] = [
-    RTP,
-    "UDP/TLS/RTP/SAVP",
-    "TCP/DTLS/RTP/SAVP",
-    "TCP/DTLS/RTP/SAVPF",
-    "RTP/SAVPF",
-    "RTP/SAVP",
-    "RTP/AVPF",
-    "RTP/AVP",
-];
 
 /// Says nothing; a real one comes with the candidates (RFC 8840 §4.1.1).
 const PORT: u16 = 9;

@@ -146,16 +146,6 @@ pub(super) fn drop_orphans(media: &mut Media, section: &str, report: &mut Report
     }
 }
 
-/// Takes away payload types that would be taken for those of RTCP (RFC 5761 §4): libwebrtc refuses
-/// the whole description over one where RTCP is multiplexed, Firefox over any.
-pub(super) fn drop_rtcp(media: &mut Media, section: &str, report: &mut Report) {
-    let before = media.formats.len();
-    retain(media, |id| !(64..96).contains(&id));
-    for _ in media.formats.len()..before {
-        report.note(Some(section), "payload-type of RTCP", Why::NoPlace);
-    }
-}
-
 /// Takes away all payload types but these, and what is said of them.
 pub(super) fn retain(media: &mut Media, keep: impl Fn(u8) -> bool) {
     let is_kept = |format: &Token| format.parse().is_ok_and(&keep);

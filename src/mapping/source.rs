@@ -1,10 +1,8 @@
 //! Sources and the streams they belong to: XEP-0339; `a=msid` (RFC 8830) has no XEP.
 
-use std::collections::BTreeSet;
-
 use crate::jingle::rtp::{Description, Parameter, Stream};
 use crate::jingle::ssma::{Source, SourceGroup};
-use crate::sdp::{Attribute, ByteString, Media, Msid, Ssrc, SsrcGroup, Token, Word};
+use crate::sdp::{Attribute, ByteString, Msid, Ssrc, SsrcGroup, Token, Word};
 
 use super::{Dialect, Report, Why};
 
@@ -172,48 +170,6 @@ pub(super) fn to_sdp(
     }
 }
 
-/// Leaves out what libwebrtc refuses a whole description over: sources of which something is said
-/// without a value, groups of which not every member is described, and pairs that are none.
-pub(super) fn keep_lawful(media: &mut Media, section: &str, report: &mut Report) {
-    let mut described = BTreeSet::new();
-    let mut paired: Vec<SsrcGroup> = Vec::new();
-    media.attributes.retain(|attribute| match attribute {
-        Attribute::Ssrc(own) if own.value.is_none() => {
-            report.note(Some(section), format!("ssrc {}", own.name), Why::NoPlace);
-            false
-        }
-        Attribute::Ssrc(own) => {
-            described.insert(own.id);
-            true
-        }
-        _ => true,
-    });
-    media.attributes.retain(|attribute| {
-        let Attribute::SsrcGroup(own) = attribute else {
-            return true;
-        };
-        let members: BTreeSet<_> = own.ssrcs.iter().collect();
-        let pair = PAIRS.contains(&own.semantics.as_str());
-        let again = |other: &SsrcGroup| {
-            other.semantics == own.semantics && other.ssrcs.first() == own.ssrcs.first()
-        };
-        let why = if !own.ssrcs.iter().all(|member| described.contains(member)) {
-            Why::Meaningless
-        } else if pair && paired.iter().any(again) {
-            Why::Duplicate
-        } else if members.len() != own.ssrcs.len() || pair && members.len() != 2 {
-            Why::Malformed
-        } else {
-            if pair {
-                paired.push(own.clone());
-            }
-            return true;
-        };
-        report.note(Some(section), "ssrc-group", why);
-        false
-    });
-}
-
 /// Clients that keep one source of each content (stanza.js) name the others in groups only, or
 /// without a word about them (Jitsi Meet), which libwebrtc refuses. The sources of a group have one
 /// `cname` (RFC 5576 §4.2), so it is known.
@@ -242,9 +198,6 @@ fn name_group_members(description: &Description, out: &mut Vec<Attribute>) {
         }));
     }
 }
-
-/// What a source is repaired by: RFC 4588 §8.3, RFC 5956 §4.3.
-const PAIRS: [&str; 2] = ["FID", "FEC-FR"];
 
 fn line(id: u32, parameter: &Parameter) -> Option<Ssrc> {
     let value = match parameter.value.as_deref() {

@@ -4,10 +4,10 @@ use crate::jingle::{self, Action, Content, Jingle, Senders};
 use crate::sdp::{self, Attribute, Media, Token};
 
 use super::{BUNDLE, BundlePolicy, Session};
-use crate::mapping::part::{Part, keep_ascii, keep_lawful, lawful_parts};
+use crate::mapping::part::{Part, lawful_parts};
 use crate::mapping::to_jingle::Name;
 use crate::mapping::to_sdp::{empty, groups, session_level};
-use crate::mapping::{Kind, Refusal, Report, answer};
+use crate::mapping::{Kind, Refusal, Report, answer, lawful};
 
 impl Session {
     /// What the peer's description still lacks before a browser can have it, as the refusal to end
@@ -73,8 +73,7 @@ impl Session {
         }
         session.attributes = groups(&remote.groups, &parts, report);
         session_level(remote.extra.as_ref(), &mut session, report);
-        keep_lawful(&mut session.bandwidths, None, report);
-        keep_ascii(&mut session.attributes, None, report);
+        lawful::session(&mut session, report);
         Ok(session)
     }
 
@@ -121,8 +120,7 @@ impl Session {
             return Err(last);
         }
         session_level(remote.extra.as_ref(), &mut session, report);
-        keep_lawful(&mut session.bandwidths, None, report);
-        keep_ascii(&mut session.attributes, None, report);
+        lawful::session(&mut session, report);
         Ok(session)
     }
 
