@@ -63,6 +63,14 @@ pub enum Kind {
     Answer,
 }
 
+/// The first of `letter` and a number, counted from this one on, that is free.
+fn numbered(letter: char, from: usize, taken: impl Fn(&str) -> bool) -> String {
+    (from..)
+        .map(|number| format!("{letter}{number}"))
+        .find(|name| !taken(name))
+        .unwrap_or_default()
+}
+
 /// FNV-1a: a hash that is the same in every run, for names that must not change.
 #[derive(Clone, Copy, Debug)]
 struct Fnv(u64);

@@ -6,7 +6,7 @@ use crate::sdp::{self, Attribute, ByteString, Line, Media, Origin, Token, Word};
 
 use super::extra::Place;
 use super::part::{Part, bandwidths, is_data, line, parts};
-use super::{Dialect, Fnv, Kind, Refusal, Report, Why, extra as carried};
+use super::{Dialect, Fnv, Kind, Refusal, Report, Why, extra as carried, numbered};
 
 /// Maps the contents of a stanza by themselves: sections in the order of the contents, with the
 /// names of contents as mids. What the stanza leaves open, such as ICE credentials that are to come
@@ -130,12 +130,11 @@ pub(super) fn mids(contents: &[&Content], longest: usize) -> Vec<Option<Token>> 
             .ok()
             .filter(|name| name.as_str().len() <= longest && !mids.contains(name));
         let mid = name.or_else(|| {
-            let taken = |mid: &Token| {
-                mids.contains(mid) || contents.iter().any(|own| own.name == mid.as_str())
+            let taken = |mid: &str| {
+                mids.iter().any(|own| own.as_str() == mid)
+                    || contents.iter().any(|own| own.name == mid)
             };
-            (index..)
-                .map(|n| format!("m{n}"))
-                .find_map(|mid| Token::new(&mid).ok().filter(|mid| !taken(mid)))
+            Token::new(&numbered('m', index, taken)).ok()
         });
         mids.extend(mid);
     }

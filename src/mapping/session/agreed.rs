@@ -10,7 +10,7 @@ use super::{BUNDLE, Name, Section, Session};
 use crate::mapping::part::lawful_parts;
 use crate::mapping::to_jingle::{SHORT, tags};
 use crate::mapping::transport::Ready;
-use crate::mapping::{Dialect, Kind, Refusal, Report, answer, direction};
+use crate::mapping::{Dialect, Kind, Refusal, Report, answer, direction, numbered};
 
 impl Session {
     /// The browser has answered the peer's offer.
@@ -147,10 +147,7 @@ impl Session {
         if fits && !taken(wanted) {
             return wanted.to_owned();
         }
-        (sections.len()..)
-            .map(|number| format!("c{number}"))
-            .find(|name| !taken(name))
-            .unwrap_or_default()
+        numbered('c', sections.len(), taken)
     }
 
     /// Who sends, in the peer's words.

@@ -8,7 +8,7 @@ use super::remote::RemoteChange;
 use super::{BundlePolicy, Change, Name, Pending, Section, Session, ToBrowser};
 use crate::mapping::part::multiplex;
 use crate::mapping::to_sdp::usable;
-use crate::mapping::{Kind, Refusal, Report, Why, answer, browser, source};
+use crate::mapping::{Kind, Refusal, Report, Why, answer, browser, numbered, source};
 
 impl Session {
     /// Finds a place for each content that the browser can have, and rejects the others.
@@ -259,23 +259,19 @@ impl RemoteChange {
     /// Its name, unless that is no token, longer, or stands for another section (RFC 9143 §7.3.2 lets a mid
     /// be used once).
     fn mid_for(&self, name: &str) -> Option<Token> {
-        let taken = |mid: &Token| {
-            self.sections
-                .iter()
-                .any(|own| own.mid.as_ref() == Some(mid) || own.name.name == mid.as_str())
+        let is_mid = |own: &Section, mid: &str| own.mid.as_deref() == Some(mid);
+        let mut sections = self.sections.iter();
+        if name.len() <= browser::MID
+            && !sections.any(|own| is_mid(own, name))
+            && let Ok(own) = Token::new(name)
+        {
+            return Some(own);
+        }
+        let taken = |mid: &str| {
+            let mut sections = self.sections.iter();
+            sections.any(|own| is_mid(own, mid) || own.name.name == mid)
         };
-        let exact = |mid: &Token| {
-            self.sections
-                .iter()
-                .any(|own| own.mid.as_ref() == Some(mid))
-        };
-        let own = Token::new(name).ok();
-        let fits = |mid: &Token| name.len() <= browser::MID && !exact(mid);
-        own.filter(fits).or_else(|| {
-            (self.sections.len()..)
-                .map(|number| format!("m{number}"))
-                .find_map(|mid| Token::new(&mid).ok().filter(|mid| !taken(mid)))
-        })
+        Token::new(&numbered('m', self.sections.len(), taken)).ok()
     }
 
     /// The first section of the kind that is out of use, else a new one (RFC 9429 §5.2.2).
