@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::sdp::{self, Attribute, Bandwidth, Media, Setup, SsrcGroup, Word};
+use crate::sdp::{self, Attribute, Bandwidth, Media, Setup, Ssrc, SsrcGroup, Word};
 
 use super::to_jingle::RTP;
 use super::{Kind, Report, Why, candidate, payload};
@@ -18,6 +18,8 @@ pub(super) fn section(media: &mut Media, kind: Kind, name: &str, report: &mut Re
     if media.is_rtp() {
         protocol(media, name, report);
         sources(media, name, report);
+        tracks(media, name, report);
+        groups(media, name, report);
         payload_types(media, name, report);
         // In an answer they are the browser's own.
         if kind == Kind::Offer {
@@ -89,22 +91,83 @@ fn protocol(media: &mut Media, section: &str, report: &mut Report) {
     }
 }
 
-/// libwebrtc: sources of which something is said without a value, groups of which not every member is
-/// described, and pairs that are none.
+/// libwebrtc: sources of which something is said without a value.
 fn sources(media: &mut Media, section: &str, report: &mut Report) {
-    let mut described = BTreeSet::new();
-    let mut paired: Vec<SsrcGroup> = Vec::new();
-    media.attributes.retain(|attribute| match attribute {
-        Attribute::Ssrc(own) if own.value.is_none() => {
+    media.attributes.retain(|own| {
+        let Attribute::Ssrc(own) = own else {
+            return true;
+        };
+        if own.value.is_none() {
             report.note(Some(section), format!("ssrc {}", own.name), Why::NoPlace);
-            false
+        }
+        own.value.is_some()
+    });
+}
+
+/// libwebrtc: more than one track in a section, and in audio more than one source. The first is
+/// kept; Plan B had them all in one.
+fn tracks(media: &mut Media, section: &str, report: &mut Report) {
+    let first = media.attributes.iter().find_map(|own| match own {
+        Attribute::Msid(own) => own.track.as_deref(),
+        Attribute::Ssrc(own) => track(own),
+        _ => None,
+    });
+    let first = first.map(str::to_owned);
+    let is_first = |track: &str| first.as_deref() == Some(track);
+    let (mut ours, mut others) = (BTreeSet::new(), BTreeSet::new());
+    for own in media.attributes.iter().filter_map(source) {
+        match track(own) {
+            Some(track) if is_first(track) => ours.insert(own.id),
+            Some(_) => others.insert(own.id),
+            None => false,
+        };
+    }
+    // One that is of both is taken for ours.
+    others.retain(|id| !ours.contains(id));
+    let audio = media.kind.as_str() == "audio";
+    let mut only = None;
+    let mut left_out = BTreeSet::new();
+    media.attributes.retain(|own| match own {
+        Attribute::Msid(own) => {
+            let kept = own.track.as_deref().is_none_or(is_first);
+            if !kept {
+                report.note(Some(section), "msid of another track", Why::NoPlace);
+            }
+            kept
         }
         Attribute::Ssrc(own) => {
-            described.insert(own.id);
-            true
+            let kept =
+                !others.contains(&own.id) && (!audio || *only.get_or_insert(own.id) == own.id);
+            if !kept {
+                left_out.insert(own.id);
+            }
+            kept
         }
         _ => true,
     });
+    for _ in left_out {
+        report.note(Some(section), "source of another track", Why::NoPlace);
+    }
+}
+
+fn source(attribute: &Attribute) -> Option<&Ssrc> {
+    match attribute {
+        Attribute::Ssrc(own) => Some(own),
+        _ => None,
+    }
+}
+
+/// The track that a source says it is of.
+fn track(own: &Ssrc) -> Option<&str> {
+    let msid = own.value.as_ref().filter(|_| own.name.as_str() == "msid")?;
+    msid.split_ascii_whitespace().nth(1)
+}
+
+/// libwebrtc: groups of which not every member is described, and pairs that are none.
+fn groups(media: &mut Media, section: &str, report: &mut Report) {
+    let described = media.attributes.iter().filter_map(source);
+    let described: BTreeSet<_> = described.map(|own| own.id).collect();
+    let mut paired: Vec<SsrcGroup> = Vec::new();
     media.attributes.retain(|attribute| {
         let Attribute::SsrcGroup(own) = attribute else {
             return true;

@@ -145,6 +145,51 @@ fn header_extensions_have_short_ids() {
 }
 
 #[test]
+fn a_section_has_one_track() {
+    // As in Plan B, of two cameras or microphones.
+    let source = |id: u32, msid: &str| {
+        format!(
+            "<source ssrc='{id}'><parameter name='cname' value='x'/><parameter name='msid' value='{msid}'/></source>"
+        )
+    };
+    let of = |sources: &[(u32, &str)]| {
+        let sources: Vec<_> = sources.iter().map(|(id, msid)| source(*id, msid)).collect();
+        with_sources(&sources.concat(), "FID 1 2")
+    };
+    let said = |xml: &str| -> Vec<String> {
+        let offer = offer_of(xml);
+        let lines = offer
+            .lines()
+            .filter(|own| own.contains("msid:") || own.contains("ssrc-group:"));
+        lines.map(str::to_owned).collect()
+    };
+    let video = |xml: String| xml.replace("media='audio'", "media='video'");
+    let one = [
+        "a=msid:a b",
+        "a=ssrc-group:FID 1 2",
+        "a=ssrc:1 msid:a b",
+        "a=ssrc:2 msid:a b",
+    ];
+    assert_eq!(said(&video(of(&[(1, "a b"), (2, "a b")]))), one);
+    assert_eq!(said(&video(of(&[(1, "a b"), (2, "a b"), (3, "c d")]))), one);
+    // libwebrtc has no second source of audio.
+    assert_eq!(
+        said(&of(&[(1, "a b"), (2, "a b")])),
+        ["a=msid:a b", "a=ssrc:1 msid:a b"]
+    );
+    // One track may be in two streams.
+    let two =
+        source(1, "a b").replace("</source>", "<parameter name='msid' value='c b'/></source>");
+    let lines = [
+        "a=msid:a b",
+        "a=msid:c b",
+        "a=ssrc:1 msid:a b",
+        "a=ssrc:1 msid:c b",
+    ];
+    assert_eq!(said(&with_sources(&two, "FID 1 2")), lines);
+}
+
+#[test]
 fn payload_types_of_rtcp_are_left_out() {
     let payload = "<payload-type id='72' name='opus' clockrate='48000' channels='2'>\
         <parameter name='usedtx' value='1'/></payload-type>";
@@ -194,7 +239,8 @@ fn groups_of_sources_are_those_that_libwebrtc_takes() {
             "",
         ),
     ] {
-        let offer = offer_of(&with_sources(sources, groups));
+        let xml = with_sources(sources, groups).replace("media='audio'", "media='video'");
+        let offer = offer_of(&xml);
         let said: Vec<_> = offer
             .lines()
             .filter_map(|own| own.strip_prefix("a=ssrc-group:"))
@@ -204,12 +250,7 @@ fn groups_of_sources_are_those_that_libwebrtc_takes() {
             assert!(line.split_once(' ').unwrap().1.contains(':'), "{line}");
         }
         // What is mapped by itself names them all the same.
-        let mapped = mapping::to_sdp(
-            &read(&with_sources(sources, groups)),
-            Role::Initiator,
-            Kind::Offer,
-            &Dialect::STRICT,
-        );
+        let mapped = mapping::to_sdp(&read(&xml), Role::Initiator, Kind::Offer, &Dialect::STRICT);
         let back = mapped.unwrap().0.to_string();
         assert_eq!(
             back.matches("a=ssrc-group:").count(),
