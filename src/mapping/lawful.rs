@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::sdp::{self, Attribute, Bandwidth, Media, Setup, Ssrc, SsrcGroup, Word};
+use crate::sdp::{self, Attribute, Bandwidth, Media, RtpMap, Setup, Ssrc, SsrcGroup, Word};
 
 use super::to_jingle::RTP;
 use super::{Kind, Report, Why, candidate, payload};
@@ -194,13 +194,29 @@ fn groups(media: &mut Media, section: &str, report: &mut Report) {
     });
 }
 
-/// Both: payload types that would be taken for those of RTCP (RFC 5761 §4), libwebrtc where it is
-/// multiplexed.
+/// Payload types that both know for something else: those that would be taken for RTCP (RFC 5761
+/// §4) and those that are reserved (RFC 3551 §6); libwebrtc: those of another name than theirs.
 fn payload_types(media: &mut Media, section: &str, report: &mut Report) {
+    let audio = media.kind.as_str() == "audio";
+    let is_other = |own: &RtpMap| {
+        let known = payload::static_payload(own.payload).filter(|_| audio && own.payload <= 18);
+        known.is_some_and(|(name, ..)| !own.encoding.eq_ignore_ascii_case(name))
+    };
+    let maps = media.attributes.iter().filter_map(|own| match own {
+        Attribute::RtpMap(own) if is_other(own) => Some(own.payload),
+        _ => None,
+    });
+    let others: Vec<_> = maps.collect();
     let before = media.formats.len();
-    payload::retain(media, |id| !(64..96).contains(&id));
+    payload::retain(media, |id| {
+        !matches!(id, 1 | 2 | 19 | 64..96) && !others.contains(&id)
+    });
     for _ in media.formats.len()..before {
-        report.note(Some(section), "payload-type of RTCP", Why::NoPlace);
+        report.note(
+            Some(section),
+            "payload-type of something else",
+            Why::NoPlace,
+        );
     }
 }
 

@@ -213,14 +213,18 @@ impl Attribute {
                     mids: words.collect::<Result<_, _>>()?,
                 })
             }
-            "ice-options" => Self::IceOptions(
+            "ice-options" => {
                 // libdatachannel and SIPSorcery write commas.
-                value
-                    .split(|c: char| c.is_ascii_whitespace() || c == ',')
-                    .filter(|option| !option.is_empty())
+                let options = value.split(|c: char| c.is_ascii_whitespace() || c == ',');
+                let options = options.filter(|option| !option.is_empty());
+                let options: Vec<_> = options
                     .map(|option| word(name, option))
-                    .collect::<Result<_, _>>()?,
-            ),
+                    .collect::<Result<_, _>>()?;
+                if options.is_empty() {
+                    return Err(Fault::Attribute("ice-options"));
+                }
+                Self::IceOptions(options)
+            }
             "ice-pwd" => Self::IcePwd(IcePwd::new(value.trim_ascii()).map_err(fault)?),
             "ice-ufrag" => Self::IceUfrag(IceUfrag::new(value.trim_ascii()).map_err(fault)?),
             "max-message-size" => Self::MaxMessageSize(number(name, value)?),
@@ -253,7 +257,17 @@ impl Attribute {
             "setup" => {
                 Self::Setup(Setup::parse(value.trim_ascii()).ok_or(Fault::Attribute("setup"))?)
             }
-            "simulcast" => Self::Simulcast(ByteString::new(value.trim_ascii()).map_err(fault)?),
+            "simulcast" => {
+                let words: Vec<_> = value.split_ascii_whitespace().collect();
+                // RFC 8853 §5.1: one or two lists, each behind its direction.
+                if !matches!(
+                    words[..],
+                    ["send" | "recv", _] | ["send" | "recv", _, "send" | "recv", _]
+                ) {
+                    return Err(Fault::Attribute("simulcast"));
+                }
+                Self::Simulcast(ByteString::new(value.trim_ascii()).map_err(fault)?)
+            }
             "ssrc" => {
                 let (id, rest) = two(name, value)?;
                 let (attribute, value) = match rest.split_once(':') {

@@ -104,7 +104,11 @@ fn our_own_element_does_no_harm() {
         "simulcast",
         "max-message-size",
     ];
-    let attributes: Vec<_> = names.map(|own| format!("<attribute name='{own}'/>")).into();
+    let empty =
+        names.map(|own| format!("<attribute name='{own}'/><attribute name='{own}' value=''/>"));
+    let mut attributes: Vec<_> = empty.into();
+    attributes.push("<attribute name='simulcast' value='send'/>".to_owned());
+    attributes.push("<attribute name='simulcast' value='1;2 send'/>".to_owned());
     let element = format!(
         "<sdp xmlns='urn:x-campana:sdp-extra:0' proto='RTP/\u{f6}'>{}</sdp>",
         attributes.concat()
@@ -112,11 +116,24 @@ fn our_own_element_does_no_harm() {
     let offer = offer_of(&audio(&[]).replace("</content>", &format!("{element}</content>")));
     for own in names {
         assert!(!offer.contains(&format!("a={own}\r\n")), "{offer}");
+        assert!(!offer.contains(&format!("a={own}:\r\n")), "{offer}");
     }
     assert!(
         offer.contains("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n"),
         "{offer}"
     );
+    assert!(!offer.contains("simulcast"), "{offer}");
+}
+
+#[test]
+fn payload_types_of_another_name_are_left_out() {
+    // G.729A is what gateways of telephones call it; the second is reserved, and Firefox's alone.
+    let payloads = "<payload-type id='18' name='G729A' clockrate='8000'/>\
+        <payload-type id='19' name='CN' clockrate='8000'/>\
+        <payload-type id='9' name='g722' clockrate='8000'/>\
+        <payload-type id='8' name='PCMA' clockrate='16000'/>";
+    let offer = offer_of(&offer_with(&audio_description(payloads), ""));
+    assert!(offer.contains("SAVPF 0 9 8\r\n"), "{offer}");
 }
 
 #[test]
