@@ -248,7 +248,8 @@ impl Ready {
             transport
                 .options
                 .iter()
-                .filter(|option| *option != "trickle")
+                // A comma would make two of it.
+                .filter(|option| *option != "trickle" && !option.contains(','))
                 .filter_map(|option| Word::new(option).ok()),
         );
         out.push(Attribute::IceOptions(options));
