@@ -10,7 +10,7 @@ export class Pulse {
   /** What had arrived when something did last. */
   #seen = '';
   #last = 0;
-  /** Doubled at each alarm that did not help: a peer may have nothing to say. */
+  /** After the first alarm as long as a restart may take, then doubled: a peer may have nothing to say. */
   #patience = SILENT_PATIENCE;
   #silent = false;
   /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -55,7 +55,7 @@ export class Pulse {
       this.#silent = false;
     } else if (now !== NONE && performance.now() - this.#last > this.#patience) {
       this.#last = performance.now();
-      this.#patience *= 2;
+      this.#patience = this.#silent ? 2 * this.#patience : NEXT_PATIENCE;
       this.#silent = true;
       this.#tell(false);
     }
@@ -79,4 +79,6 @@ function signs(stats) {
 const NONE = '0 0';
 /** In ms. RTCP comes every 2.5 to 7.5 s where it comes alone (RFC 3550 §6.2). */
 const SILENT_PATIENCE = 10_000;
+/** {@link Path} lets a restart that was agreed have its time. */
+const NEXT_PATIENCE = 12_000;
 const EVERY = 1000;
