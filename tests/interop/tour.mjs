@@ -2,6 +2,7 @@
 // axe-core, and the camera of `screenshots.mjs`.
 
 import { PAGE_TONE, PEER_TONE } from './expect.mjs';
+import { because, message, proposal } from './jmi-peer.mjs';
 
 const PASSWORD = 'wherefore';
 const PEOPLE = {
@@ -41,6 +42,12 @@ export async function tour(world, browser, look) {
   await look('guest', guest);
   await guest.close();
 
+  const phone = await world.script({ jid: 'romeo@localhost', password: PASSWORD });
+  phone.send(message('juliet@localhost', 'propose', 'missed', proposal));
+  phone.send(message('juliet@localhost', 'retract', 'missed', because('cancel')));
+  await phone.request(`<iq type='get'><ping xmlns='urn:xmpp:ping'/></iq>`);
+  phone.close();
+
   const juliet = await page(undefined, { tone: PAGE_TONE, carry: true });
   await juliet.shows('#login');
   await look('login', juliet);
@@ -51,6 +58,7 @@ export async function tour(world, browser, look) {
   await look('wrong password', juliet);
   await juliet.logIn('juliet@localhost', PASSWORD);
   await juliet.shows('#contacts', /Offline/);
+  await juliet.shows('#missed', /Missed call from Romeo Montague/);
   await look('nobody online', juliet);
 
   const romeo = await page({ jid: 'romeo@localhost', password: PASSWORD }, { tone: PEER_TONE, carry: true });
