@@ -293,6 +293,40 @@ fn movim_says_that_the_initiator_made_what_it_adds() {
 }
 
 #[test]
+fn the_later_word_on_who_sends_stays_the_later() {
+    let (mut caller, _) = call(&Dialect::STRICT);
+    let audio = caller.browser.local.as_ref().unwrap().media[0].clone();
+    let mid = audio.mid().unwrap().as_str();
+    let name = caller.session().content_of(mid).unwrap().1.to_owned();
+    let modify = |senders| {
+        let mut modify = Jingle::new(Action::ContentModify, sid());
+        let mut content = Content::new(Role::Initiator, name.clone());
+        content.senders = Some(senders);
+        modify.contents = vec![content];
+        modify
+    };
+    // The peer's video waits for the browser, and its word on the audio behind that. Then the browser
+    // adds something itself, and never sees that first offer.
+    caller.browser.joined_to_browser = true;
+    let change = caller.session().requested(&dino_adds_video()).unwrap();
+    offered(&change);
+    let change = caller.session().requested(&modify(Senders::None)).unwrap();
+    assert!(change.is_empty());
+    caller.session().postpone();
+    caller.browser.add("video", Direction::SendRecv);
+    caller.negotiate();
+    let mut accept = sent(&caller, Action::ContentAdd);
+    accept.action = Action::ContentAccept;
+    caller.receive(Wire::Set(0, modify(Senders::Initiator).to_xml()));
+    caller.receive(Wire::Set(0, accept.to_xml()));
+    while caller.browser.is_asked() {
+        caller.answer();
+    }
+    let remote = caller.browser.remote.as_ref().unwrap();
+    assert_eq!(remote.media[0].direction(), Some(Direction::RecvOnly));
+}
+
+#[test]
 fn a_hold_is_a_change_of_senders_and_comes_back() {
     let (mut caller, mut callee) = call(&Dialect::STRICT);
     for (direction, senders) in [

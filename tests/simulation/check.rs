@@ -60,7 +60,10 @@ pub(crate) fn when_over(world: &World) {
                 .map(move |(_, end)| (own, end))
         });
         let ends: Vec<_> = ends.collect();
-        if let [(first, one), (second, other)] = ends.as_slice() {
+        // Two of one person's devices took it at the same time: one of them was never in it.
+        if let [(first, one), (second, other)] = ends.as_slice()
+            && first.person != second.person
+        {
             // Another call between the two took its place, as far as they have a word for it.
             let replaced = world.placed.len() > 1
                 && ends

@@ -270,8 +270,13 @@ impl Session {
                 }
                 match &self.pending {
                     None => self.begin_remote(request),
-                    Some(Pending::Remote(_)) => self.wait(request),
-                    Some(Pending::Local(_)) => self.fold(request),
+                    // Of what waits already, the later word comes behind the earlier.
+                    Some(Pending::Local(_))
+                        if !request.contents.iter().any(|own| self.waits(own)) =>
+                    {
+                        self.fold(request)
+                    }
+                    Some(_) => self.wait(request),
                 }
             }
             Action::ContentAccept | Action::ContentReject | Action::SessionAccept => {
@@ -326,16 +331,18 @@ impl Session {
         }
         // What is wrong is said now.
         if request.action != Action::ContentAdd {
-            let waits = |content: &Content| {
-                let mut adds = self.queue.iter().flat_map(|own| &own.contents);
-                adds.any(|own| own.name == content.name)
-            };
-            for content in request.contents.iter().filter(|own| !waits(own)) {
+            for content in request.contents.iter().filter(|own| !self.waits(own)) {
                 self.known(content)?;
             }
         }
         self.queue.push_back(request.clone());
         Ok(Change::default())
+    }
+
+    /// Whether a request about a content of this name waits.
+    fn waits(&self, content: &Content) -> bool {
+        let mut queued = self.queue.iter().flat_map(|own| &own.contents);
+        queued.any(|own| own.name == content.name)
     }
 
     pub(super) fn next_in_queue(&mut self, change: &mut Change) {
