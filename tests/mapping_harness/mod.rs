@@ -235,6 +235,12 @@ impl Browser {
         text
     }
 
+    /// Whether this can be the answer to its offer.
+    pub(crate) fn is_answered_by(&self, text: &str) -> bool {
+        let offer = self.pending.as_ref().map(|(offer, ..)| offer);
+        offer.is_some_and(|offer| browser::answer(text, offer, &Limits::default()).is_ok())
+    }
+
     /// setRemoteDescription with the answer to its offer.
     pub(crate) fn take_answer(&mut self, text: &str) {
         let (offer, ..) = self.pending.take().expect("an offer is out");

@@ -197,6 +197,10 @@ impl App {
                         assert!(cx.faulty, "an answer to nothing: {text}");
                         continue;
                     }
+                    if cx.faulty && !call.browser.is_answered_by(&text) {
+                        // To an offer that arrived though the server had given it back.
+                        return self.hang_up(cx, shell, sid, "failed-application");
+                    }
                     call.browser.take_answer(&text);
                     call.negotiated = true;
                     call.state = State::Active;
