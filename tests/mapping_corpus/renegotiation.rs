@@ -327,6 +327,31 @@ fn the_later_word_on_who_sends_stays_the_later() {
 }
 
 #[test]
+fn a_word_that_was_acknowledged_crosses_nothing() {
+    let (mut caller, _) = call(&Dialect::CONVERSATIONS);
+    let audio = caller.browser.local.as_ref().unwrap().media[0].clone();
+    let mid = audio.mid().unwrap().as_str();
+    let mut modify = Jingle::new(Action::ContentModify, sid());
+    let name = caller.session().content_of(mid).unwrap().1.to_owned();
+    modify.contents = vec![Content::new(Role::Initiator, name)];
+    modify.contents[0].senders = Some(Senders::Initiator);
+    let change = caller.session().requested(&dino_adds_video()).unwrap();
+    caller.apply(change);
+    // The peer sends no sound any more, which waits. Neither does the browser with its answer.
+    assert!(caller.session().requested(&modify).unwrap().is_empty());
+    caller.browser.lines[0].direction = Direction::RecvOnly;
+    caller.answer();
+    assert!(caller.browser.is_asked(), "what waited has its turn");
+    caller.answer();
+    let remote = caller.browser.remote.as_ref().unwrap();
+    let way = remote.media[0].direction();
+    assert!(
+        matches!(way, Some(Direction::RecvOnly | Direction::Inactive)),
+        "{way:?}"
+    );
+}
+
+#[test]
 fn a_hold_is_a_change_of_senders_and_comes_back() {
     let (mut caller, mut callee) = call(&Dialect::STRICT);
     for (direction, senders) in [

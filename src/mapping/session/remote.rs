@@ -70,6 +70,10 @@ impl Session {
             change.trickle(self.remote_candidates(request)?);
             return Ok(change);
         }
+        // One that has waited was acknowledged, and crosses nothing of ours.
+        if request.action == Action::ContentModify {
+            self.check_crossing(request)?;
+        }
         let mut next = self.clone();
         match next.request(request) {
             Ok(change) => {
@@ -265,9 +269,6 @@ impl Session {
             Action::TransportInfo => self.transport_info(request),
             Action::ContentAdd => self.contend(request),
             Action::ContentModify | Action::ContentRemove | Action::DescriptionInfo => {
-                if request.action == Action::ContentModify {
-                    self.check_crossing(request)?;
-                }
                 match &self.pending {
                     None => self.begin_remote(request),
                     // Of what waits already, the later word comes behind the earlier.
