@@ -68,7 +68,7 @@ pub fn relay(jingle: &Jingle, owner: Role, to: &Dialect) -> Result<(Vec<Jingle>,
 
 /// One stanza for each content or candidate, where the receiver wants it so. session-initiate and
 /// session-accept are never taken apart.
-pub(super) fn split(jingle: Jingle, to: &Dialect) -> Vec<Jingle> {
+pub(super) fn split(mut jingle: Jingle, to: &Dialect) -> Vec<Jingle> {
     let whole = matches!(
         jingle.action,
         Action::SessionInitiate | Action::SessionAccept
@@ -77,26 +77,20 @@ pub(super) fn split(jingle: Jingle, to: &Dialect) -> Vec<Jingle> {
     if whole || !(to.one_content || by_candidate) {
         return vec![jingle];
     }
-    let Jingle { contents, .. } = jingle;
-    let contents: Vec<_> = if by_candidate {
-        contents.into_iter().flat_map(by_candidates).collect()
-    } else {
-        contents
+    let mut contents = std::mem::take(&mut jingle.contents);
+    if by_candidate {
+        contents = contents.into_iter().flat_map(by_candidates).collect();
+    }
+    // A content-reject may name none.
+    if contents.len() < 2 {
+        jingle.contents = contents;
+        return vec![jingle];
+    }
+    let with = |content| Jingle {
+        contents: vec![content],
+        ..jingle.clone()
     };
-    contents
-        .into_iter()
-        .map(|content| Jingle {
-            contents: vec![content],
-            initiator: jingle.initiator.clone(),
-            responder: jingle.responder.clone(),
-            sid: jingle.sid.clone(),
-            groups: jingle.groups.clone(),
-            reason: jingle.reason.clone(),
-            info: jingle.info.clone(),
-            extra: jingle.extra.clone(),
-            action: jingle.action,
-        })
-        .collect()
+    contents.into_iter().map(with).collect()
 }
 
 /// The content as often as its transport has candidates, each with one.

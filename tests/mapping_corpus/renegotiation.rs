@@ -270,6 +270,17 @@ fn movim_and_monal_are_told_of_one_candidate_at_a_time() {
 }
 
 #[test]
+fn a_stanza_without_contents_stays_one() {
+    let reject = Jingle::new(Action::ContentReject, sid());
+    for dialect in Dialect::ALL {
+        let (caller, _) = call(dialect);
+        let session = caller.session.as_ref().unwrap();
+        let parts = session.split(reject.clone());
+        assert_eq!(parts, std::slice::from_ref(&reject), "{}", dialect.name);
+    }
+}
+
+#[test]
 fn movim_says_that_the_initiator_made_what_it_adds() {
     let (mut caller, _) = call(&Dialect::MOVIM);
     let mut add = dino_adds_video();
