@@ -9,9 +9,9 @@ use super::{Change, Name, Pending, Receipt, Session};
 /// A request that was taken back, in as many stanzas as it has receipts.
 #[derive(Clone, Debug)]
 pub(super) struct Withdrawn {
-    pub(super) receipts: Vec<Receipt>,
+    receipts: Vec<Receipt>,
     /// To be said once the peer has taken it; `None` for a restart, which the peer answers.
-    pub(super) undo: Option<Jingle>,
+    undo: Option<Jingle>,
 }
 
 impl Session {
@@ -70,17 +70,17 @@ impl Session {
     /// stanzas, since the peer takes one content in each, has one answer if they share a transport.
     fn withdraw_restart(&mut self, own: &LocalChange) {
         let is_restart = |sent: &&Sent| matches!(sent.asked, Asked::Restart);
-        let parts: Vec<_> = own.sent.iter().filter(is_restart).collect();
-        self.stale |= !parts.is_empty();
+        self.stale |= own.sent.iter().any(|sent| is_restart(&sent));
         // Of what it has removed itself it takes anything, and answers nothing.
         let counts = |sent: &&Sent| {
             let mut contents = sent.jingle.contents.iter().map(Name::of);
             contents.any(|name| !self.is_leaving(&name))
         };
         let members = self.peer.as_ref().map(bundle).unwrap_or_default();
-        let restart = own.restart.iter().flat_map(|own| &own.transports);
-        let shared = restart.into_iter().all(|(own, _)| members.contains(own));
-        let parts: Vec<_> = parts.into_iter().filter(counts).collect();
+        let mut restart = own.restart.iter().flat_map(|own| &own.transports);
+        let shared = restart.all(|(own, _)| members.contains(own));
+        let parts = own.sent.iter().filter(is_restart).filter(counts);
+        let parts: Vec<_> = parts.collect();
         let size = if shared { parts.len().max(1) } else { 1 };
         for parts in parts.chunks(size) {
             if !parts.iter().any(|sent| sent.acknowledged) {
