@@ -7,6 +7,8 @@ use std::{
     time::Instant,
 };
 
+use foldhash::quality::RandomState;
+
 use super::{
     FiveTuple, RelayId,
     allocation::{Allocation, Relay, Side},
@@ -17,10 +19,10 @@ use super::{
 pub(super) struct Table {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    by_client: HashMap<FiveTuple, u32>,
+    by_client: HashMap<FiveTuple, u32, RandomState>,
     /// The client that was looked for last: datagrams of one come in a row.
     latest: Cell<Option<(FiveTuple, u32)>>,
-    by_address: HashMap<SocketAddr, RelayId>,
+    by_address: HashMap<SocketAddr, RelayId, RandomState>,
     deadlines: BTreeSet<(Instant, RelayId)>,
 }
 

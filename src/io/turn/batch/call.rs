@@ -117,28 +117,6 @@ impl Call {
             place.join(name, control);
             count += 1;
         }
-        if count == 1
-            && let Some(only) = self.headers.first().map(|it| &it.msg_hdr)
-            && let Some(vector) = self.vectors.first()
-            && only.msg_controllen == 0
-        {
-            // Alone, it is cheaper this way.
-            // SAFETY: the first header has just been joined to a name of that length, which lives as
-            // long as `self`; the vector is a slice that is borrowed for 'a.
-            let sent = unsafe {
-                libc::sendto(
-                    socket.as_raw_fd(),
-                    vector.iov_base,
-                    vector.iov_len,
-                    libc::MSG_DONTWAIT,
-                    only.msg_name.cast(),
-                    only.msg_namelen,
-                )
-            };
-            return usize::try_from(sent)
-                .map(|_| 1)
-                .map_err(|_| io::Error::last_os_error());
-        }
         // SAFETY: the first `count` headers have just been joined to a name, a control buffer and a
         // vector each, with no more than their sizes; those live as long as `self`, which is borrowed
         // mutably. Each vector is a slice that is borrowed for 'a.
