@@ -14,7 +14,7 @@ mod tls;
 
 use std::{
     io::{ErrorKind, Read, Write},
-    net::{SocketAddr, TcpStream, UdpSocket},
+    net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -31,6 +31,7 @@ use campana::{
 };
 use certificate::Files;
 use rustls::{ClientConfig, DEFAULT_VERSIONS};
+use socket2::{Domain, Socket, Type};
 use tls::{binding, config, connect, request, session};
 
 #[test]
@@ -40,7 +41,9 @@ fn no_more_handshakes_are_under_way_than_there_may_be() {
     let (tls, _) = addresses(&service);
     let config = config(&files.certificate, DEFAULT_VERSIONS);
     // Each has had the server's signature, which is what a flood is after, and says no more.
-    let mut half_open: Vec<_> = (0..100).map(|_| hello(tls, &config)).collect();
+    let mut half_open: Vec<_> = (0..100)
+        .map(|_| hello(Ipv4Addr::LOCALHOST, tls, &config))
+        .collect();
     for _ in 0..1000 {
         half_open.retain_mut(is_open);
         if half_open.len() <= 8 {
@@ -50,7 +53,7 @@ fn no_more_handshakes_are_under_way_than_there_may_be() {
     }
     assert!((1..=8).contains(&half_open.len()), "{}", half_open.len());
     // The latest are the ones that stay.
-    let mut latest = hello(tls, &config);
+    let mut latest = hello(Ipv4Addr::LOCALHOST, tls, &config);
     thread::sleep(Duration::from_millis(100));
     assert!(is_open(&mut latest));
     // Whoever goes on with it gets through.
@@ -58,21 +61,48 @@ fn no_more_handshakes_are_under_way_than_there_may_be() {
 }
 
 #[test]
+fn room_is_made_by_the_network_that_has_most() {
+    let files = Files::new();
+    let service = service(&files, "handshakes = 8");
+    let (tls, _) = addresses(&service);
+    let config = config(&files.certificate, DEFAULT_VERSIONS);
+    let mut slow = connect(tls, &config);
+    while slow.conn.wants_write() {
+        slow.conn.write_tls(&mut slow.sock).unwrap();
+    }
+    let from = Ipv4Addr::new(127, 0, 1, 1);
+    let mut flood: Vec<_> = (0..100).map(|_| hello(from, tls, &config)).collect();
+    for _ in 0..1000 {
+        flood.retain_mut(is_open);
+        if flood.len() <= 8 {
+            break;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    // The oldest by far, and of the network that has one.
+    assert!(binding(&mut slow));
+    assert!(flood.len() < 8, "{}", flood.len());
+}
+
+#[test]
 fn others_are_served_during_the_flood() {
     let files = Files::new();
-    let service = service(&files, "handshakes = 64");
+    // Few enough that a newcomer would not last.
+    let service = service(&files, "handshakes = 8");
     let (tls, udp) = addresses(&service);
     let config = config(&files.certificate, DEFAULT_VERSIONS);
     let over = Arc::new(AtomicBool::new(false));
     let hellos = Arc::new(AtomicUsize::new(0));
     let flood: Vec<_> = (0..2)
-        .map(|_| {
+        .map(|number| {
+            // A network of its own: whoever shares it has a worse time.
+            let from = Ipv4Addr::new(127, 0, 1, number);
             let (over, hellos, config) =
                 (Arc::clone(&over), Arc::clone(&hellos), Arc::clone(&config));
             thread::spawn(move || {
                 let mut open = Vec::new();
                 while !over.load(Ordering::Relaxed) {
-                    open.push(hello(tls, &config));
+                    open.push(hello(from, tls, &config));
                     hellos.fetch_add(1, Ordering::Relaxed);
                     if open.len() > 50 {
                         open.clear();
@@ -121,8 +151,11 @@ fn addresses(service: &Service) -> (SocketAddr, SocketAddr) {
 }
 
 /// A connection whose ClientHello is under way.
-fn hello(address: SocketAddr, config: &Arc<ClientConfig>) -> TcpStream {
-    let mut stream = TcpStream::connect(address).unwrap();
+fn hello(from: Ipv4Addr, address: SocketAddr, config: &Arc<ClientConfig>) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
+    socket.connect(&address.into()).unwrap();
+    let mut stream = TcpStream::from(socket);
     let mut bytes = Vec::new();
     session(config).write_tls(&mut bytes).unwrap();
     // Whoever was made room for is gone already.

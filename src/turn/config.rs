@@ -62,7 +62,7 @@ pub struct Config {
     pub channels: usize,
     /// TCP and TLS connections; beyond that, newcomers take the places of those without allocation.
     pub connections: usize,
-    /// TLS handshakes under way.
+    /// TLS handshakes under way; beyond that, newcomers take the places of the network that has most.
     pub handshakes: usize,
     /// Threads; 0 = one per core.
     pub workers: usize,

@@ -8,12 +8,12 @@ use std::{
 /// Counts replies per /24 and /64 in windows of a second.
 ///
 /// A sender of forged source addresses must neither make us a mirror (RFC 8489 §16.2.1) nor grow
-/// our memory. So the counters are a count-min sketch of a fixed size: a prefix is refused only if it
-/// is over its budget in each row. Its rows are hashed with keys nobody outside knows, so a prefix
+/// our memory. So the counters are a count-min sketch of a fixed size: a network is refused only if it
+/// is over its budget in each row. Its rows are hashed with keys nobody outside knows, so a network
 /// cannot be silenced by others that share a place with it on purpose.
 #[derive(Debug)]
 pub(super) struct Limiter {
-    /// Replies per second and prefix; 0 = no limit.
+    /// Replies per second and network; 0 = no limit.
     budget: u32,
     keys: [u64; ROWS],
     counts: Vec<u32>,
@@ -39,10 +39,10 @@ impl Limiter {
             self.window = now;
             self.counts.fill(0);
         }
-        let prefix = prefix(to);
+        let network = network(to);
         let mut admitted = false;
         for (row, key) in self.counts.chunks_mut(WIDTH).zip(self.keys) {
-            let hash = mix(prefix.wrapping_add(key) ^ key.rotate_left(32));
+            let hash = mix(network.wrapping_add(key) ^ key.rotate_left(32));
             let index = usize::try_from(hash % WIDTH as u64).unwrap_or_default();
             if let Some(count) = row.get_mut(index) {
                 admitted |= *count < self.budget;
@@ -53,7 +53,8 @@ impl Limiter {
     }
 }
 
-fn prefix(ip: IpAddr) -> u64 {
+/// The /24 or /64 of an address, as a number.
+pub(crate) fn network(ip: IpAddr) -> u64 {
     match ip {
         // No /64 of the IPv6 space in use has zeros here and these bits below.
         IpAddr::V4(ip) => u64::from(ip.to_bits() >> 8),

@@ -46,5 +46,6 @@ pub use allocation::{End, Ended, FiveTuple, RelayId, Transport};
 pub use config::{Config, Listen, ParseError, PortRange, Problem};
 pub use counters::{AuthFailures, ByTransport, Counters, Drops, Ends, Refusals, Sample, Traffic};
 pub use icmp::IcmpError;
+pub(crate) use limiter::network;
 pub use server::{HEADROOM, OpenError, Output, Server, Site, TAILROOM, Verdict};
 pub use shared::Shared;

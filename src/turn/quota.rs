@@ -79,7 +79,7 @@ impl Quotas {
         client: IpAddr,
         reserved: Option<usize>,
     ) -> Option<Place> {
-        let address = network(client);
+        let address = host(client);
         let from_address = self.addresses.get(&address).copied().unwrap_or(0);
         if self.per_address != 0 && from_address >= self.per_address {
             return None;
@@ -130,7 +130,7 @@ impl Quotas {
         if let Some(person) = self.people.get_mut(user) {
             person.held.remove(&(engine, index));
         }
-        let address = network(client);
+        let address = host(client);
         if let Some(count) = self.addresses.get_mut(&address) {
             *count = count.saturating_sub(1);
             if *count == 0 {
@@ -222,7 +222,7 @@ impl Person {
 }
 
 /// An IPv6 host has a whole /64 to itself.
-fn network(client: IpAddr) -> IpAddr {
+fn host(client: IpAddr) -> IpAddr {
     match client {
         IpAddr::V4(_) => client,
         IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),

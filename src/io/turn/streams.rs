@@ -15,11 +15,13 @@ use super::{
     poll::Token,
     stream::{Over, Stream},
 };
-use crate::turn::{FiveTuple, Server};
+use crate::turn::{FiveTuple, Server, network};
 
 /// The connections. Their number, and that of TLS handshakes under way, is bounded: when there is
 /// no room for a new one, the oldest without an allocation makes it. Who has credentials needs less
-/// than a second to get one; who has none loses the race to newcomers.
+/// than a second to get one; who has none loses the race to newcomers. Handshakes are dearer, and
+/// fewer: room for one is made by the network that has most of them, so that whoever sends them in
+/// numbers has that race with himself.
 pub(super) struct Streams {
     slots: Vec<Slot>,
     free: Vec<usize>,
@@ -238,13 +240,22 @@ impl Streams {
         None
     }
 
+    /// Closes the oldest handshake of the network that has most of them.
     fn evict_handshaking(&mut self) -> Option<FiveTuple> {
-        while let Some(entry) = self.handshaking.pop_front() {
-            if is_handshaking(&self.slots, entry) {
-                return self.close(entry.0);
-            }
+        let slots = &self.slots;
+        self.handshaking.retain(|it| is_handshaking(slots, *it));
+        let network = |(index, _): &(usize, u64)| {
+            let stream = slots.get(*index)?.stream.as_ref()?;
+            Some(network(stream.five_tuple().client.ip()))
+        };
+        let mut counts: HashMap<_, usize> = HashMap::new();
+        for entry in &self.handshaking {
+            *counts.entry(network(entry)).or_default() += 1;
         }
-        None
+        let most = counts.values().max()?;
+        let mut entries = self.handshaking.iter();
+        let (index, _) = *entries.find(|it| counts.get(&network(it)) == Some(most))?;
+        self.close(index)
     }
 }
 
