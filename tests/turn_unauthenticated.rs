@@ -11,8 +11,11 @@ mod turn_harness;
 
 use std::net::SocketAddr;
 
-use campana::stun::{Attribute, AttributeType, Class, Method, TransactionId, Writer};
-use turn_harness::{Client, World, indication, message, plain};
+use campana::{
+    stun::{Attribute, AttributeType, Class, Method, TransactionId, Writer},
+    turn::Transport,
+};
+use turn_harness::{Client, World, at, indication, message, plain};
 
 #[test]
 fn a_binding_reply_has_32_bytes_and_only_the_mapped_address() {
@@ -192,6 +195,45 @@ fn those_who_have_credentials_are_not_limited() {
     for _ in 0..100 {
         assert_eq!(client.refresh(&mut world, 600).error(), None);
     }
+}
+
+#[test]
+fn those_who_are_connected_are_not_limited() {
+    let mut world = World::new("replies_per_second = 10");
+    for request in [
+        plain(Method::BINDING, &[]),
+        plain(Method::ALLOCATE, &[Attribute::RequestedTransport(17)]),
+    ] {
+        // Somebody asks in the name of the whole network.
+        assert_eq!(
+            count(&mut world, &request, |i| format!("198.51.100.{i}:1000")),
+            10
+        );
+        let client = at("198.51.100.1:1001");
+        for transport in [Transport::Tcp, Transport::Tls] {
+            assert_eq!(world.message(client, transport, &request).len(), 1);
+        }
+    }
+}
+
+#[test]
+fn an_allocation_survives_a_flood_in_the_name_of_its_network() {
+    let mut world = World::new("replies_per_second = 10");
+    let (mut client, _) = Client::allocated(&mut world, "198.51.100.1:1000", "juliet");
+    for _ in 0..7 {
+        world.advance(590);
+        let allocate = plain(Method::ALLOCATE, &[Attribute::RequestedTransport(17)]);
+        let replies = count(&mut world, &allocate, |i| format!("198.51.100.{i}:1001"));
+        assert_eq!(replies, 10);
+        // More than an hour old, the nonce is replaced by another.
+        assert_eq!(client.refresh(&mut world, 600).error(), None);
+    }
+    // But nobody else is told that his is stale.
+    let mut forger = Client::new(&world, "198.51.100.1:1000", "juliet");
+    (forger.realm, forger.nonce) = (client.realm.clone(), b"obMatJos2gAAA".to_vec());
+    forger.credentials.password = String::from("wrong");
+    let forged = forger.encode(Method::REFRESH, &[]);
+    assert!(client.exchange(&mut world, &forged).is_none());
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use super::{
-    FiveTuple, Server,
+    FiveTuple, Server, Transport,
     allocate::Made,
-    auth::{Identity, Signer},
+    auth::{Failure, Identity, Signer},
     requests::Refusal,
     server::REPLY,
 };
@@ -22,8 +22,10 @@ impl Server {
         space: &mut [u8; REPLY],
     ) -> Option<usize> {
         let client = five_tuple.client;
+        // Nobody connects from an address that is not his.
+        let may_be_forged = five_tuple.transport == Transport::Udp;
         if method == Method::BINDING {
-            if !self.shared.common().bindings.admits(now, client.ip()) {
+            if may_be_forged && !self.shared.common().bindings.admits(now, client.ip()) {
                 self.counters.dropped.replies += 1;
                 return None;
             }
@@ -39,7 +41,10 @@ impl Server {
             Ok(identity) => identity,
             Err(failure) => {
                 failure.count(&mut self.counters.auth);
-                if !self.shared.common().challenges.admits(now, client.ip()) {
+                // A stale nonce is complained of to those alone who have the password: they keep what
+                // they have when somebody floods us in the name of their network.
+                let is_stranger = may_be_forged && failure != Failure::StaleNonce;
+                if is_stranger && !self.shared.common().challenges.admits(now, client.ip()) {
                     self.counters.dropped.replies += 1;
                     return None;
                 }

@@ -137,8 +137,16 @@ impl World {
 
     /// A client sends a datagram; everything that is sent because of it.
     pub fn datagram(&mut self, client: SocketAddr, bytes: &[u8]) -> Vec<Sent> {
+        self.message(client, Transport::Udp, bytes)
+    }
+
+    /// A client sends a message, over what it says.
+    pub fn message(&mut self, client: SocketAddr, transport: Transport, bytes: &[u8]) -> Vec<Sent> {
         self.buffer[HEADROOM..][..bytes.len()].copy_from_slice(bytes);
-        let five_tuple = five_tuple(client);
+        let five_tuple = FiveTuple {
+            transport,
+            ..five_tuple(client)
+        };
         let verdict =
             self.server
                 .handle_datagram(self.now, five_tuple, &mut self.buffer, bytes.len());
