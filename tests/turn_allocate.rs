@@ -10,7 +10,7 @@
 mod turn_harness;
 
 use campana::{
-    stun::{Attribute, AttributeType, Family, Method},
+    stun::{Attribute, AttributeType, Class, Family, Method, TransactionId, Writer},
     turn::OpenError,
 };
 use turn_harness::{Client, Sent, World, at};
@@ -143,6 +143,29 @@ fn unknown_attributes_that_must_be_understood_are_listed() {
         client.exchange(&mut world, &optional).unwrap().error(),
         None
     );
+}
+
+#[test]
+fn all_of_many_unknown_attributes_are_listed_once() {
+    let mut world = World::new("");
+    let mut client = Client::new(&world, "198.51.100.1:1000", "juliet");
+    client.challenge(&mut world);
+    let mut buffer = vec![0; 1000];
+    let id = TransactionId([7; 12]);
+    let mut writer = Writer::new(&mut buffer, Class::Request, Method::REFRESH, id);
+    for kind in (0x7000..0x7028).chain([0x7000, 0x7001]) {
+        writer.raw(AttributeType(kind), &[]);
+    }
+    writer
+        .attribute(&Attribute::Username(&client.credentials.username))
+        .attribute(&Attribute::Realm(&client.realm))
+        .attribute(&Attribute::Nonce(&client.nonce))
+        .integrity(&client.key());
+    let length = writer.finish().unwrap();
+    let reply = client.exchange(&mut world, &buffer[..length]).unwrap();
+    let listed: Vec<u8> = (0x7000_u16..0x7028).flat_map(u16::to_be_bytes).collect();
+    let unknown = reply.attribute(AttributeType::UNKNOWN_ATTRIBUTES);
+    assert_eq!(unknown, Some(Attribute::UnknownAttributes(&listed)));
 }
 
 #[test]

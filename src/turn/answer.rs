@@ -29,7 +29,10 @@ impl Server {
                 self.counters.dropped.replies += 1;
                 return None;
             }
-            let result = unknown_attributes(message).map_or(Ok(()), |_| Err(Refusal::Unknown));
+            let result = match has_unknown_attributes(message) {
+                true => Err(Refusal::Unknown),
+                false => Ok(()),
+            };
             return self.answer(message, None, space, result, |reply| {
                 reply.attribute(&Attribute::XorMappedAddress(client));
             });
@@ -72,7 +75,7 @@ impl Server {
         space: &mut [u8; REPLY],
     ) -> Option<usize> {
         let signer = Some(&identity.signer);
-        if unknown_attributes(message).is_some() {
+        if has_unknown_attributes(message) {
             return self.answer(message, signer, space, Err(Refusal::Unknown), |_| {});
         }
         match message.method() {
@@ -165,21 +168,24 @@ impl Server {
     }
 }
 
-/// The types that have to be understood and are not (RFC 8489 §6.3.1).
+/// The first types that have to be understood and are not, each once (RFC 8489 §6.3.1).
 ///
 /// RFC 8656 §7.2 item 4: a server that cannot set DF treats DONT-FRAGMENT as one of them.
-pub(super) fn unknown_attributes(message: &Message<'_>) -> Option<Vec<u8>> {
-    let types: Vec<u8> = message
-        .attributes()
-        .map(|raw| raw.kind)
-        .filter(|kind| {
-            kind.is_comprehension_required()
-                && (!kind.is_known() || *kind == AttributeType::DONT_FRAGMENT)
-        })
-        .take(UNKNOWN_LISTED)
-        .flat_map(|kind| kind.0.to_be_bytes())
-        .collect();
-    (!types.is_empty()).then_some(types)
+pub(super) fn unknown_attributes(message: &Message<'_>, most: usize) -> Vec<AttributeType> {
+    let mut types = Vec::new();
+    for raw in message.attributes() {
+        let kind = raw.kind;
+        let is_unknown = kind.is_comprehension_required()
+            && (!kind.is_known() || kind == AttributeType::DONT_FRAGMENT);
+        if is_unknown && types.len() < most && !types.contains(&kind) {
+            types.push(kind);
+        }
+    }
+    types
+}
+
+fn has_unknown_attributes(message: &Message<'_>) -> bool {
+    !unknown_attributes(message, 1).is_empty()
 }
 
 fn finish(reply: &mut Writer<'_>, fingerprint: bool) -> Option<usize> {
@@ -188,6 +194,3 @@ fn finish(reply: &mut Writer<'_>, fingerprint: bool) -> Option<usize> {
     }
     reply.finish().ok()
 }
-
-/// An unauthenticated request full of unknown attributes must not get a reply of its own size.
-const UNKNOWN_LISTED: usize = 8;

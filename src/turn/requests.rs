@@ -73,8 +73,14 @@ impl Refusal {
         let reason = if is_stranger { "" } else { reason };
         reply.attribute(&Attribute::ErrorCode { code, reason });
         if self == Self::Unknown {
-            let types = unknown_attributes(request).unwrap_or_default();
-            reply.attribute(&Attribute::UnknownAttributes(&types));
+            let most = if is_stranger {
+                LISTED_TO_STRANGERS
+            } else {
+                LISTED
+            };
+            let types = unknown_attributes(request, most);
+            let bytes: Vec<u8> = types.iter().flat_map(|it| it.0.to_be_bytes()).collect();
+            reply.attribute(&Attribute::UnknownAttributes(&bytes));
         }
     }
 }
@@ -281,3 +287,9 @@ pub(super) fn lifetime(message: &Message<'_>) -> Result<u32, Refusal> {
         _ => DEFAULT_LIFETIME,
     })
 }
+
+/// How many unknown attributes a reply names.
+const LISTED: usize = 128;
+
+/// A stranger's request full of them must not get a reply of its own size.
+const LISTED_TO_STRANGERS: usize = 8;
