@@ -130,6 +130,20 @@ fn an_even_port_can_be_had_and_the_next_one_reserved() {
 }
 
 #[test]
+fn a_token_is_for_its_port_or_for_none() {
+    let mut world = World::new("");
+    let mut rtp = Client::new(&world, "198.51.100.1:1000", "juliet");
+    let reply = rtp.allocate(&mut world, &[Attribute::EvenPort { reserve: true }]);
+    let token = reply.attribute(AttributeType::RESERVATION_TOKEN).unwrap();
+    // Some other program of this machine has it.
+    world.failures = [OpenError::InUse].into();
+    let mut rtcp = Client::new(&world, "198.51.100.1:1001", "juliet");
+    assert_eq!(rtcp.allocate(&mut world, &[token]).error(), Some(508));
+    assert_eq!(world.server.counters().allocations, 1);
+    assert_eq!(rtcp.allocate(&mut world, &[]).error(), None);
+}
+
+#[test]
 fn a_reservation_counts_for_the_person_and_ends_after_30_seconds() {
     let mut world = World::new("user_allocations = 2");
     let mut rtp = Client::new(&world, "198.51.100.1:1000", "juliet");

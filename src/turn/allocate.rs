@@ -178,6 +178,9 @@ impl Server {
         let RelayState::Opening { attempts } = relay.state else {
             return None;
         };
+        // RFC 8656 §7.2 item 5: the token is for this port or for none.
+        let pending = allocation.and_then(|it| it.pending);
+        let may_be_another = pending.is_some_and(|it| it.parity != Parity::Reserved);
         match result {
             Ok(()) => {
                 relay.state = RelayState::Open;
@@ -185,7 +188,9 @@ impl Server {
                 self.table.publish(id, relay.address);
                 self.shared.publish(relay.address, self.number, id);
             }
-            Err(OpenError::InUse) if attempts < ATTEMPTS && self.reopen(now, id, attempts) => {
+            Err(OpenError::InUse)
+                if may_be_another && attempts < ATTEMPTS && self.reopen(now, id, attempts) =>
+            {
                 return None;
             }
             Err(OpenError::InUse | OpenError::Exhausted) => self.fail(now, id, 508),
@@ -302,6 +307,7 @@ impl Server {
             }
             Some(Attribute::EvenPort { reserve: true }) => Parity::Pair,
             Some(_) => Parity::Even,
+            None if token.is_some() => Parity::Reserved,
             None => Parity::Any,
         };
         let reserved = token.map(|token| self.shared.common().reservations.get(&token).copied());

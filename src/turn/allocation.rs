@@ -214,13 +214,15 @@ pub(super) struct Pending {
     pub(super) parity: Parity,
 }
 
-/// EVEN-PORT (RFC 8656 §18.7).
+/// Which port is wanted: EVEN-PORT and RESERVATION-TOKEN (RFC 8656 §18.7, §18.10).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Parity {
     Any,
     Even,
     /// Even, and the odd one above it is kept for later.
     Pair,
+    /// The odd one that was kept.
+    Reserved,
 }
 
 #[derive(Clone, Copy, Debug)]
