@@ -140,7 +140,8 @@ impl<'a> Username<'a> {
     ///
     /// # Errors
     ///
-    /// [`Refusal::Malformed`] for everything that `mint` does not make.
+    /// [`Refusal::Malformed`] for everything that `mint` does not make, and for what no USERNAME
+    /// holds (RFC 8489 §14.3: "fewer than 509 bytes").
     pub fn parse(username: &'a str) -> Result<Self, Refusal> {
         let (expiry, person) = username.split_once(':').ok_or(Refusal::Malformed)?;
         let digits = !expiry.is_empty() && expiry.bytes().all(|byte| byte.is_ascii_digit());
@@ -148,7 +149,7 @@ impl<'a> Username<'a> {
             return Err(Refusal::Malformed);
         }
         let expires_unix = expiry.parse().map_err(|_| Refusal::Malformed)?;
-        if expires_unix > MAX_EXPIRY || person.is_empty() {
+        if expires_unix > MAX_EXPIRY || person.is_empty() || username.len() > LONGEST {
             return Err(Refusal::Malformed);
         }
         Ok(Self {
@@ -184,6 +185,9 @@ pub enum Refusal {
 }
 
 const MAX_EXPIRY: u64 = 1 << 32;
+
+/// RFC 8489 §14.3
+const LONGEST: usize = 508;
 
 #[cfg(test)]
 mod tests {
@@ -233,6 +237,9 @@ mod tests {
             assert_eq!(Username::parse(name), Err(Refusal::Malformed), "{name}");
         }
         assert!(Username::parse("4294967296:juliet").is_ok());
+        let of = |length: usize| format!("1:{}", "x".repeat(length - 2));
+        assert!(Username::parse(&of(508)).is_ok());
+        assert_eq!(Username::parse(&of(509)), Err(Refusal::Malformed));
     }
 
     #[test]
