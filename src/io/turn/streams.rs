@@ -244,17 +244,17 @@ impl Streams {
     fn evict_handshaking(&mut self) -> Option<FiveTuple> {
         let slots = &self.slots;
         self.handshaking.retain(|it| is_handshaking(slots, *it));
-        let network = |(index, _): &(usize, u64)| {
+        let network_of = |(index, _): &(usize, u64)| {
             let stream = slots.get(*index)?.stream.as_ref()?;
             Some(network(stream.five_tuple().client.ip()))
         };
         let mut counts: HashMap<_, usize> = HashMap::new();
         for entry in &self.handshaking {
-            *counts.entry(network(entry)).or_default() += 1;
+            *counts.entry(network_of(entry)).or_default() += 1;
         }
         let most = counts.values().max()?;
         let mut entries = self.handshaking.iter();
-        let (index, _) = *entries.find(|it| counts.get(&network(it)) == Some(most))?;
+        let (index, _) = *entries.find(|it| counts.get(&network_of(it)) == Some(most))?;
         self.close(index)
     }
 }
