@@ -44,13 +44,7 @@ fn no_more_handshakes_are_under_way_than_there_may_be() {
     let mut half_open: Vec<_> = (0..100)
         .map(|_| hello(Ipv4Addr::LOCALHOST, tls, &config))
         .collect();
-    for _ in 0..1000 {
-        half_open.retain_mut(is_open);
-        if half_open.len() <= 8 {
-            break;
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
+    await_at_most_eight(&mut half_open);
     assert!((1..=8).contains(&half_open.len()), "{}", half_open.len());
     // The latest are the ones that stay.
     let mut latest = hello(Ipv4Addr::LOCALHOST, tls, &config);
@@ -72,13 +66,7 @@ fn room_is_made_by_the_network_that_has_most() {
     }
     let from = Ipv4Addr::new(127, 0, 1, 1);
     let mut flood: Vec<_> = (0..100).map(|_| hello(from, tls, &config)).collect();
-    for _ in 0..1000 {
-        flood.retain_mut(is_open);
-        if flood.len() <= 8 {
-            break;
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
+    await_at_most_eight(&mut flood);
     // The oldest by far, and of the network that has one.
     assert!(binding(&mut slow));
     assert!(flood.len() < 8, "{}", flood.len());
@@ -162,6 +150,17 @@ fn hello(from: Ipv4Addr, address: SocketAddr, config: &Arc<ClientConfig>) -> Tcp
     let _ = stream.write_all(&bytes);
     stream.set_nonblocking(true).unwrap();
     stream
+}
+
+/// Forgets those that are closed until there are no more.
+fn await_at_most_eight(connections: &mut Vec<TcpStream>) {
+    for _ in 0..1000 {
+        connections.retain_mut(is_open);
+        if connections.len() <= 8 {
+            break;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Reads what there is.
