@@ -178,9 +178,6 @@ impl Server {
         let RelayState::Opening { attempts } = relay.state else {
             return None;
         };
-        // RFC 8656 §7.2 item 5: the token is for this port or for none.
-        let pending = allocation.and_then(|it| it.pending);
-        let may_be_another = pending.is_some_and(|it| it.parity != Parity::Reserved);
         match result {
             Ok(()) => {
                 relay.state = RelayState::Open;
@@ -188,9 +185,7 @@ impl Server {
                 self.table.publish(id, relay.address);
                 self.shared.publish(relay.address, self.number, id);
             }
-            Err(OpenError::InUse)
-                if may_be_another && attempts < ATTEMPTS && self.reopen(now, id, attempts) =>
-            {
+            Err(OpenError::InUse) if attempts < ATTEMPTS && self.reopen(now, id, attempts) => {
                 return None;
             }
             Err(OpenError::InUse | OpenError::Exhausted) => self.fail(now, id, 508),
@@ -348,11 +343,7 @@ impl Server {
         let Some(id) = self.table.relay_id(index, side) else {
             return Err(());
         };
-        let parity = self
-            .table
-            .at(index)
-            .and_then(|it| it.pending)
-            .map(|it| it.parity);
+        let parity = self.parity_of(index);
         let mut common = self.shared.common();
         let (Some(relays), Some(ports)) = (self.relays.at(side), common.ports.at_mut(side)) else {
             drop(common);
@@ -384,8 +375,12 @@ impl Server {
         Ok(())
     }
 
-    /// The port was in use by somebody else: tries another.
+    /// The port was in use by somebody else: tries another, unless it was reserved (RFC 8656 §7.2
+    /// item 5: a token is for its port or for none).
     fn reopen(&mut self, now: Instant, id: RelayId, attempts: u8) -> bool {
+        if self.parity_of(id.index) == Some(Parity::Reserved) {
+            return false;
+        }
         let Some(before) = self.take_relay(now, id) else {
             return false;
         };
@@ -483,9 +478,15 @@ impl Server {
         true
     }
 
+    /// Which port an allocation wants, while its reply waits for sockets.
+    fn parity_of(&self, index: u32) -> Option<Parity> {
+        let pending = self.table.at(index)?.pending?;
+        Some(pending.parity)
+    }
+
     /// Takes a relay from its allocation, gives its port back, and has its socket closed.
     fn take_relay(&mut self, now: Instant, id: RelayId) -> Option<Relay> {
-        let parity = self.table.at(id.index)?.pending.map(|it| it.parity);
+        let parity = self.parity_of(id.index);
         let relay = self.table.take_relay(id)?;
         if relay.state == RelayState::Open {
             self.shared.withdraw(relay.address);

@@ -29,10 +29,7 @@ impl Server {
                 self.counters.dropped.replies += 1;
                 return None;
             }
-            let result = match has_unknown_attributes(message) {
-                true => Err(Refusal::Unknown),
-                false => Ok(()),
-            };
+            let result = understood(message);
             return self.answer(message, None, space, result, |reply| {
                 reply.attribute(&Attribute::XorMappedAddress(client));
             });
@@ -75,8 +72,8 @@ impl Server {
         space: &mut [u8; REPLY],
     ) -> Option<usize> {
         let signer = Some(&identity.signer);
-        if has_unknown_attributes(message) {
-            return self.answer(message, signer, space, Err(Refusal::Unknown), |_| {});
+        if let Err(refusal) = understood(message) {
+            return self.answer(message, signer, space, Err(refusal), |_| {});
         }
         match message.method() {
             Method::ALLOCATE => match self.allocate(now, five_tuple, message, identity) {
@@ -184,8 +181,11 @@ pub(super) fn unknown_attributes(message: &Message<'_>, most: usize) -> Vec<Attr
     types
 }
 
-fn has_unknown_attributes(message: &Message<'_>) -> bool {
-    !unknown_attributes(message, 1).is_empty()
+fn understood(message: &Message<'_>) -> Result<(), Refusal> {
+    match unknown_attributes(message, 1)[..] {
+        [] => Ok(()),
+        [..] => Err(Refusal::Unknown),
+    }
 }
 
 fn finish(reply: &mut Writer<'_>, fingerprint: bool) -> Option<usize> {
