@@ -7,6 +7,7 @@ use std::{
     time::Instant,
 };
 
+use foldhash::quality::RandomState;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
@@ -26,7 +27,7 @@ use super::{
 pub struct Shared {
     common: Mutex<Common>,
     /// Which thread has the relay of this address. Empty where there is only one.
-    relays: RwLock<HashMap<SocketAddr, (usize, RelayId)>>,
+    relays: RwLock<HashMap<SocketAddr, (usize, RelayId), RandomState>>,
     is_alone: bool,
 }
 

@@ -8,6 +8,7 @@ use std::{
     time::Instant,
 };
 
+use foldhash::quality::RandomState;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustls::ServerConfig;
 
@@ -25,7 +26,7 @@ use crate::turn::{FiveTuple, Server, network};
 pub(super) struct Streams {
     slots: Vec<Slot>,
     free: Vec<usize>,
-    by_client: HashMap<FiveTuple, usize>,
+    by_client: HashMap<FiveTuple, usize, RandomState>,
     /// In the order they came; some are gone or have become clients.
     waiting: VecDeque<(usize, u64)>,
     handshaking: VecDeque<(usize, u64)>,
@@ -58,7 +59,7 @@ impl Streams {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
-            by_client: HashMap::new(),
+            by_client: HashMap::default(),
             waiting: VecDeque::new(),
             handshaking: VecDeque::new(),
             handshakes: 0,
