@@ -10,7 +10,7 @@
 mod turn_harness;
 
 use campana::{
-    stun::{Attribute, AttributeType, Class, Family, Method, TransactionId, Writer},
+    stun::{Attribute, AttributeType, Family, Method},
     turn::OpenError,
 };
 use turn_harness::{Client, Sent, World, at};
@@ -130,7 +130,7 @@ fn unknown_attributes_that_must_be_understood_are_listed() {
     client.challenge(&mut world);
     // DONT-FRAGMENT is unknown to a server that cannot set DF.
     for (kind, listed) in [(0x0003, 0x0003), (0x7FFF, 0x7FFF), (0x001A, 0x001A)] {
-        let bytes = with_raw(&client, kind);
+        let bytes = with_raw(&client, [kind]);
         let reply = client.exchange(&mut world, &bytes).unwrap();
         assert_eq!(reply.error(), Some(420));
         assert!(reply.message().has_integrity());
@@ -138,7 +138,7 @@ fn unknown_attributes_that_must_be_understood_are_listed() {
         let unknown = reply.attribute(AttributeType::UNKNOWN_ATTRIBUTES);
         assert_eq!(unknown, Some(Attribute::UnknownAttributes(&list)));
     }
-    let optional = with_raw(&client, 0xC057);
+    let optional = with_raw(&client, [0xC057]);
     assert_eq!(
         client.exchange(&mut world, &optional).unwrap().error(),
         None
@@ -150,19 +150,8 @@ fn all_of_many_unknown_attributes_are_listed_once() {
     let mut world = World::new("");
     let mut client = Client::new(&world, "198.51.100.1:1000", "juliet");
     client.challenge(&mut world);
-    let mut buffer = vec![0; 1000];
-    let id = TransactionId([7; 12]);
-    let mut writer = Writer::new(&mut buffer, Class::Request, Method::REFRESH, id);
-    for kind in (0x7000..0x7028).chain([0x7000, 0x7001]) {
-        writer.raw(AttributeType(kind), &[]);
-    }
-    writer
-        .attribute(&Attribute::Username(&client.credentials.username))
-        .attribute(&Attribute::Realm(&client.realm))
-        .attribute(&Attribute::Nonce(&client.nonce))
-        .integrity(&client.key());
-    let length = writer.finish().unwrap();
-    let reply = client.exchange(&mut world, &buffer[..length]).unwrap();
+    let bytes = with_raw(&client, (0x7000..0x7028).chain([0x7000, 0x7001]));
+    let reply = client.exchange(&mut world, &bytes).unwrap();
     let listed: Vec<u8> = (0x7000_u16..0x7028).flat_map(u16::to_be_bytes).collect();
     let unknown = reply.attribute(AttributeType::UNKNOWN_ATTRIBUTES);
     assert_eq!(unknown, Some(Attribute::UnknownAttributes(&listed)));
@@ -214,13 +203,15 @@ fn relayed_data_comes_from_exactly_the_relayed_address() {
 }
 
 /// An Allocate with an empty attribute of some type.
-fn with_raw(client: &Client, kind: u16) -> Vec<u8> {
+fn with_raw(client: &Client, kinds: impl IntoIterator<Item = u16>) -> Vec<u8> {
     use campana::stun::{Class, TransactionId, Writer};
     let mut buffer = vec![0; 1000];
     let id = TransactionId([1; 12]);
     let mut writer = Writer::new(&mut buffer, Class::Request, Method::ALLOCATE, id);
+    for kind in kinds {
+        writer.raw(AttributeType(kind), &[]);
+    }
     let length = writer
-        .raw(AttributeType(kind), &[])
         .attribute(&Attribute::RequestedTransport(17))
         .attribute(&Attribute::Username(&client.credentials.username))
         .attribute(&Attribute::Realm(&client.realm))

